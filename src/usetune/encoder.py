@@ -1,0 +1,194 @@
+"""The contract of every sentence encoder here: strings in, unit vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from usetune.files import replacing
+
+# A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
+# memory grows with the tokens of a batch, not with its texts.
+_BATCH_BYTES = 32_768
+# Seconds of work before `encode` shows a progress bar.
+_PROGRESS_DELAY = 3.0
+
+
+class Encoder(keras.Model):
+    """A trainable sentence encoder.
+
+    A subclass sets `dim` and `resources`, and implements `compact`, `expand` and
+    ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit length,
+    differentiable in ``trainable_variables``.
+
+    Attributes:
+        dim: number of components of an embedding.
+        resources: what ``call`` needs beside the variables (a tokenizer, say), so
+            that `export` can store it.
+    """
+
+    dim: int
+    resources: list[Any]
+
+    def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
+        """Shape and dtype of the output: (batch, dim), float32."""
+        return keras.KerasTensor((texts.shape[0], self.dim), dtype="float32")
+
+    def encode(self, texts: Sequence[str], batch_size: int = 128) -> np.ndarray:
+        """Embed texts of any number, order and length.
+
+        Each distinct text is computed once, in batches of similar length. Work of
+        more than three seconds shows a progress bar on stderr.
+
+        Args:
+            texts: any sequence of ``str``. Lone surrogates, which are not Unicode
+                text, are read as U+FFFD.
+            batch_size: at most so many texts in a batch; batches of long texts are
+                smaller.
+
+        Returns:
+            float32 array (len(texts), dim), rows of unit length in the order of
+            ``texts``.
+
+        Raises:
+            TypeError: if ``texts`` is a single string or holds something else than
+                ``str``; the message names the position.
+            ValueError: if ``batch_size`` is not positive.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
+        encoded = utf8(texts)
+        distinct = sorted(set(encoded), key=lambda text: (len(text), text))
+        row = {text: number for number, text in enumerate(distinct)}
+        embeddings = np.empty((len(distinct), self.dim), dtype=np.float32)
+        for start, stop in tqdm(
+            list(_batches(distinct, batch_size)),
+            desc="encode",
+            unit="batch",
+            delay=_PROGRESS_DELAY,
+            leave=False,
+        ):
+            embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
+        return embeddings[[row[text] for text in encoded]]
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    def _forward(self, texts: tf.Tensor) -> tf.Tensor:
+        return self(texts)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        """`keras.Model.predict` that also takes a sequence of ``str``."""
+        if not isinstance(x, (tf.Tensor, tf.data.Dataset)):
+            x = tf.constant(utf8(x), dtype=tf.string)
+        return super().predict(x, *args, **kwargs)
+
+    def compact(self, texts: Sequence[str]) -> Encoder:
+        """An independent copy to train on ``texts``, as small as stays exact.
+
+        Args:
+            texts: every text that the copy will meet.
+
+        Returns:
+            An encoder equal to this one on ``texts``; `expand` undoes it.
+        """
+        raise NotImplementedError
+
+    def expand(self, base: Encoder) -> Encoder:
+        """The full encoder with the weights of this `compact` one.
+
+        Args:
+            base: the encoder that `compact` was called on; it is left as it is.
+
+        Returns:
+            An independent encoder.
+        """
+        raise NotImplementedError
+
+    def save(self, filepath: str | Path, **kwargs: Any) -> None:
+        """Save as one ``.keras`` file, which `usetune.load_encoder` reads back.
+
+        An interrupted save leaves an older file of that name whole.
+
+        Args:
+            filepath: ends in ``.keras``.
+            **kwargs: as in `keras.Model.save`.
+        """
+        with replacing(filepath) as temporary:
+            super().save(temporary, **kwargs)
+
+    def export(self, filepath: str | Path) -> None:
+        """Export as a reusable TF2 SavedModel folder.
+
+        `tensorflow_hub.load` takes it, and so does ``hub.KerasLayer`` of legacy
+        Keras with ``trainable=True``: it is callable on a string tensor and has
+        ``variables``, ``trainable_variables`` and ``regularization_losses``. A
+        process that loads it must import ``tensorflow_text`` first.
+
+        Args:
+            filepath: the folder to create.
+
+        Raises:
+            FileExistsError: if ``filepath`` exists.
+        """
+        if Path(filepath).exists():
+            raise FileExistsError(f"export() creates a new folder; {filepath} exists")
+        saved = tf.train.Checkpoint()
+        saved.resources = self.resources
+        saved.variables = [variable.value for variable in self.variables]
+        saved.trainable_variables = [
+            variable.value for variable in self.trainable_variables
+        ]
+        saved.regularization_losses = []
+        saved.__call__ = self._forward
+        with replacing(filepath) as temporary:
+            tf.saved_model.save(saved, str(temporary))
+
+
+def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
+    """Cut texts, shortest first, into ranges of bounded count and size."""
+    start = 0
+    for stop in range(1, len(texts) + 1):
+        full = stop - start == batch_size
+        # Sorted by length: the next text bounds the size of all before it.
+        if stop == len(texts) or full or (
+            (stop + 1 - start) * len(texts[stop]) > _BATCH_BYTES
+        ):
+            yield start, stop
+            start = stop
+
+
+def utf8(texts: Sequence[str]) -> list[bytes]:
+    """Check that texts are ``str`` and encode them.
+
+    Args:
+        texts: any sequence of ``str``; lone surrogates become U+FFFD.
+
+    Returns:
+        One ``bytes`` for each text.
+
+    Raises:
+        TypeError: naming the position of what is not a ``str``.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(
+            f"texts must be a sequence of str, such as [text]. Received: {texts!r:.80}"
+        )
+    return [_utf8_text(text, position) for position, text in enumerate(texts)]
+
+
+def _utf8_text(text: str, position: int) -> bytes:
+    if not isinstance(text, str):
+        raise TypeError(
+            f"texts[{position}] must be a str. "
+            f"Received: {text!r:.80} of type {type(text).__name__}"
+        )
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # UTF-16 joins pairs of surrogates and replaces those that are alone.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

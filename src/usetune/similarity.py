@@ -1,0 +1,50 @@
+"""Cosine and angular similarity, written once for arrays and for tensors.
+
+The angular similarity of two embeddings is ``1 - arccos(cosine) / pi``: 1 for the
+same direction, 0.5 for orthogonal vectors, 0 for opposite ones. Cer et al.,
+"Universal Sentence Encoder" (2018, arXiv:1803.11175), section 5, equation 1, score
+sentence pairs by ``1 - arccos(cosine)``; dividing by pi puts the result in [0, 1].
+"""
+
+from typing import Any
+
+from keras import ops
+
+# Squared length below which a vector counts as zero and has cosine 0 with everything.
+_SMALLEST_SQUARE = 1e-24
+
+
+def cosine_similarity(u: Any, v: Any) -> Any:
+    """Cosine of the angle between vectors, over the last axis.
+
+    Args:
+        u: float array or tensor (..., dim), of any length.
+        v: float array or tensor (..., dim); leading axes broadcast against ``u``,
+            so ``u[:, None]`` and ``v[None]`` give all pairs.
+
+    Returns:
+        Tensor (...) of the dtype of ``u``, in [-1, 1] up to rounding; 0 where
+        either vector is zero.
+    """
+    return ops.sum(_unit_length(u) * _unit_length(v), axis=-1)
+
+
+def angular_similarity(cosine: Any) -> Any:
+    """Angular similarity of two vectors from their cosine.
+
+    The gradient is infinite at a cosine of exactly -1 or 1: clip before training
+    (`usetune.AngularSimilarity` does).
+
+    Args:
+        cosine: float array, tensor or number; rounding beyond [-1, 1] is cut off.
+
+    Returns:
+        Tensor of the same shape and dtype (float32 for a Python number), in [0, 1].
+    """
+    return 1 - ops.arccos(ops.clip(cosine, -1.0, 1.0)) / 3.141592653589793
+
+
+def _unit_length(x: Any) -> Any:
+    x = ops.convert_to_tensor(x)
+    square = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(square, _SMALLEST_SQUARE))
