@@ -138,7 +138,7 @@ class Encoder(keras.Model):
         if Path(filepath).exists():
             raise FileExistsError(f"export() creates a new folder; {filepath} exists")
         saved = tf.train.Checkpoint()
-        saved.resources = self.resources
+        saved.resources = list(self.resources)
         saved.variables = [variable.value for variable in self.variables]
         saved.trainable_variables = [
             variable.value for variable in self.trainable_variables

@@ -1,0 +1,128 @@
+"""Pictures: arrays in, matplotlib Axes out. No model is known here."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from usetune.similarity import cosine_similarity
+
+# Cells carry their value up to so many labels.
+_MOST_ANNOTATED = 15
+
+
+def plot_similarity(
+    labels: Sequence[str],
+    features: np.ndarray,
+    rotation: float = 90,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the cosine similarity of all pairs of embeddings as a heatmap.
+
+    The colours run from 0 to 1, so that pictures can be compared; a negative cosine
+    has the colour of 0. Up to 15 labels, each cell carries its value.
+
+    Args:
+        labels: n names.
+        features: float array (n, dim), of any length.
+        rotation: of the labels below, in degrees.
+        title: above the heatmap.
+        ax: where to draw. Default: a new figure, sized to the number of labels.
+
+    Returns:
+        The Axes drawn on.
+
+    Raises:
+        ValueError: if ``labels`` and ``features`` do not fit.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2 or len(labels) != len(features):
+        raise ValueError(
+            f"features must be (labels, dim) with {len(labels)} labels. "
+            f"Received: shape {features.shape}"
+        )
+    if ax is None:
+        side = _side(labels)
+        _, ax = plt.subplots(figsize=(side, side), layout="constrained")
+    sns.heatmap(
+        np.asarray(cosine_similarity(features[:, None], features[None])),
+        xticklabels=list(labels),
+        yticklabels=list(labels),
+        vmin=0,
+        vmax=1,
+        cmap="YlOrRd",
+        square=True,
+        annot=len(labels) <= _MOST_ANNOTATED,
+        fmt=".2f",
+        annot_kws={"size": 8},
+        cbar_kws={"label": "cosine similarity", "shrink": 0.7},
+        ax=ax,
+    )
+    ax.tick_params(axis="x", rotation=rotation)
+    ax.tick_params(axis="y", rotation=0)
+    ax.set_title(title)
+    return ax
+
+
+def compare_similarity(
+    labels: Sequence[str],
+    base: np.ndarray,
+    tuned: np.ndarray,
+    rotation: float = 90,
+    titles: tuple[str, str] = ("base", "tuned"),
+) -> np.ndarray:
+    """Draw two heatmaps side by side, on one colour scale.
+
+    Args:
+        labels: n names.
+        base: float array (n, dim), drawn on the left.
+        tuned: float array (n, dim), drawn on the right.
+        rotation: of the labels below, in degrees.
+        titles: above the two heatmaps.
+
+    Returns:
+        Array of the two Axes.
+
+    Raises:
+        ValueError: if ``labels`` and the arrays do not fit.
+    """
+    side = _side(labels)
+    _, axes = plt.subplots(1, 2, figsize=(2 * side, side), layout="constrained")
+    for ax, features, title in zip(axes, (base, tuned), titles, strict=True):
+        plot_similarity(labels, features, rotation, title, ax)
+    return axes
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[float]],
+    ylabel: str,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw values by epoch, a line for each name.
+
+    Args:
+        curves: name → the values of epochs 1, 2, …; they may differ in length.
+        ylabel: what the values are.
+        title: above the picture.
+        ax: where to draw. Default: a new figure.
+
+    Returns:
+        The Axes drawn on.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name, values in curves.items():
+        ax.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    ax.set(xlabel="epoch", ylabel=ylabel, title=title)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    return ax
+
+
+def _side(labels: Sequence[str]) -> float:
+    """Inches of a heatmap's side that keep the labels readable."""
+    return 3 + 0.35 * len(labels)
