@@ -1,5 +1,6 @@
 """Adapt a pre-trained sentence encoder to a domain, and measure what it cost."""
 
+from usetune.devices import prepare_device
 from usetune.encoder import Encoder
 from usetune.pairs import load_article_pairs, load_pairs, split_pairs
 from usetune.plots import compare_similarity, plot_curves, plot_similarity
@@ -26,6 +27,7 @@ __all__ = [
     "load_sts",
     "plot_curves",
     "plot_similarity",
+    "prepare_device",
     "split_pairs",
     "sts_benchmark",
 ]

@@ -155,8 +155,10 @@ def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
     for stop in range(1, len(texts) + 1):
         full = stop - start == batch_size
         # Sorted by length: the next text bounds the size of all before it.
-        if stop == len(texts) or full or (
-            (stop + 1 - start) * len(texts[stop]) > _BATCH_BYTES
+        if (
+            stop == len(texts)
+            or full
+            or ((stop + 1 - start) * len(texts[stop]) > _BATCH_BYTES)
         ):
             yield start, stop
             start = stop
@@ -191,4 +193,6 @@ def _utf8_text(text: str, position: int) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         # UTF-16 joins pairs of surrogates and replaces those that are alone.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        return (
+            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        )

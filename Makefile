@@ -1,0 +1,41 @@
+# Everything that people and CI run. `make` alone lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help setup run test notebooks lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed ## install everything into .venv
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e .
+	touch $@
+
+run: setup ## the article, from baseline to tuned: notebooks 1 to 3, then the table
+	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --output-dir outputs $(NOTEBOOKS)
+	@echo; cat outputs/results.txt
+	@echo; echo "Executed notebooks and pictures:"; ls outputs/*.ipynb outputs/*.png
+
+test: setup ## unit tests, and every notebook under nbval
+	$(BIN)/python -m pytest tests notebooks --nbval-lax
+
+notebooks: setup ## run the notebooks and store their outputs
+	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(NOTEBOOKS)
+	$(BIN)/nbstripout --drop-output-type stream:stderr --keep-output --keep-count $(NOTEBOOKS)
+
+lint: setup ## check style
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: setup ## mend style
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean: ## remove what was built, run and installed
+	rm -rf $(VENV) outputs logs build dist .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
