@@ -107,8 +107,18 @@ class UniversalSentenceEncoder(Encoder):
 
         Returns:
             An independent encoder; `expand` writes its rows back.
+
+        Raises:
+            ValueError: if this encoder is compact and has no row for a token.
         """
         tokens = self.tokenizer.tokenize(tf.constant(utf8(texts), tf.string))
+        unseen = self.embedding.rows(tokens.values.numpy()) < 0
+        if unseen.any():
+            number = tokens.value_rowids().numpy()[unseen][0]
+            raise ValueError(
+                "a compact encoder has no rows for other texts. "
+                f"Received: texts[{number}] = {texts[number]!r:.80}"
+            )
         vocabulary = np.unique(tokens.values)
         copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary.tolist())
         rows = self.embedding.rows(vocabulary)

