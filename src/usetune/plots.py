@@ -47,18 +47,21 @@ def plot_similarity(
     if ax is None:
         side = _side(labels)
         _, ax = plt.subplots(figsize=(side, side), layout="constrained")
+    cosines = np.asarray(cosine_similarity(features[:, None], features[None]))
+    few = len(labels) <= _MOST_ANNOTATED
     sns.heatmap(
-        np.asarray(cosine_similarity(features[:, None], features[None])),
+        cosines,
         xticklabels=list(labels),
         yticklabels=list(labels),
         vmin=0,
         vmax=1,
         cmap="YlOrRd",
         square=True,
-        annot=len(labels) <= _MOST_ANNOTATED,
+        # Adding zero turns -0.00 into 0.00.
+        annot=cosines.round(2) + 0.0 if few else None,
         fmt=".2f",
         annot_kws={"size": 8},
-        cbar_kws={"label": "cosine similarity", "shrink": 0.7},
+        cbar_kws={"label": "cosine similarity", "fraction": 0.046, "pad": 0.03},
         ax=ax,
     )
     ax.tick_params(axis="x", rotation=rotation)

@@ -60,7 +60,7 @@ def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
     name = str(handle)
     if name == USE_MULTILINGUAL:
         return _from_wheel()
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return SavedModelEncoder(name)
     if name.endswith(".keras"):
         return _from_keras_file(name)

@@ -107,9 +107,11 @@ class STSResult:
     source: str
 
     def __str__(self) -> str:
+        # The smallest p-values are below what a float can hold.
+        p = f"{self.pearson_pvalue:.3g}" if self.pearson_pvalue > 1e-300 else "< 1e-300"
         return (
             f"Pearson  {self.pearson:.4f}\n"
-            f"p-value  {self.pearson_pvalue:.3g}\n"
+            f"p-value  {p}\n"
             f"Spearman {self.spearman:.4f}\n"
             f"n        {self.n}\n"
             f"source   {self.source}"

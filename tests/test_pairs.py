@@ -1,0 +1,119 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from usetune import datasets, load_article_pairs, load_pairs, split_pairs
+
+GOOD = "base,ref,similarity\na,b,0.5\nNA,null,1\n"
+
+
+def write(tmp_path, content):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_reads_what_is_written(tmp_path):
+    pairs = load_pairs(write(tmp_path, "\ufeff" + GOOD))
+    assert pairs.to_dict("list") == {
+        "base": ["a", "NA"],
+        "ref": ["b", "null"],
+        "similarity": [0.5, 1.0],
+    }
+    extra = 'similarity,id,ref,base\n0.1,7,"one, two\nthree",é\n'
+    pairs = load_pairs(write(tmp_path, extra))
+    assert pairs.to_numpy().tolist() == [["é", "one, two\nthree", 0.1]]
+    assert pairs.attrs["source"].endswith("pairs.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "pairs.csv is empty; expected the columns"),
+        ("base,ref,similarity\n", "a header and no rows"),
+        ("base,similarity\na,1\n", r"lacks the columns \['ref'\].*found \['base'"),
+        (GOOD + "c,d,\n", "similarity: expected a number. .* row 3: ''"),
+        (GOOD + "c,d,nan\n", "expected a number. .* row 3: 'nan'"),
+        (GOOD + "c,d,high\n", "expected a number. .* row 3: 'high'"),
+        (
+            GOOD + "c,d,1.01\nc,d,-0.1\n",
+            r"in \[0, 1\].* 2 of 4 rows: row 3: '1.01'; row 4",
+        ),
+        (GOOD + "c,d,inf\n", r"in \[0, 1\].*row 3: 'inf'"),
+        (GOOD + ",d,1\n", "column base: expected a text.*row 3: ''"),
+        (GOOD + "c, ,1\n", "column ref: expected a text.*row 3: ' '"),
+        (GOOD + "c\n", "column ref: expected a text.*row 3"),
+        (GOOD + "c,d,1,2\n", "is not a CSV file"),
+        (GOOD.replace("a", "é").encode("latin-1"), "is not UTF-8"),
+        (GOOD.encode("utf-16"), "is not UTF-8"),
+    ],
+)
+def test_faults_are_named(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load_pairs(write(tmp_path, content))
+    assert "pairs.csv" in str(caught.value)
+
+
+def test_many_faulty_rows_are_counted_and_not_all_listed(tmp_path):
+    with pytest.raises(ValueError, match=r"9 of 9 rows: row 1.*row 5: '2'; …$"):
+        load_pairs(write(tmp_path, "base,ref,similarity\n" + "a,b,2\n" * 9))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_pairs(tmp_path / "none.csv")
+
+
+def test_article_pairs_fall_back_loudly(offline):
+    with pytest.warns(UserWarning, match="the article's pairs cannot be had"):
+        pairs = load_article_pairs()
+    assert "NOT the article's" in pairs.attrs["source"]
+    shipped = load_pairs(datasets.shipped("training_data.csv"))
+    pd.testing.assert_frame_equal(pairs, shipped)
+
+
+@pytest.mark.real_data
+def test_article_pairs():
+    pairs = load_article_pairs()
+    assert pairs.attrs["source"] == "the article's own pairs"
+    counts = pairs["similarity"].round(4).value_counts().to_dict()
+    assert counts == {0.5: 63, 0.7468: 31, 1.0: 4}
+
+
+def frame(similarities):
+    texts = [f"text {number}" for number in range(len(similarities))]
+    return pd.DataFrame({"base": texts, "ref": texts, "similarity": similarities})
+
+
+def test_tail_split_is_that_of_keras():
+    training, validation = split_pairs(frame([0.5] * 98), 0.2, "tail")
+    assert list(training.index) == list(range(78))
+    assert list(validation.index) == list(range(78, 98))
+
+
+def test_stratified_split():
+    pairs = frame([0.1] * 60 + [0.5] * 30 + [1.0] * 10)
+    training, validation = split_pairs(pairs, 0.2, seed=3)
+    assert validation["similarity"].value_counts().to_dict() == {0.1: 12, 0.5: 6, 1: 2}
+    assert sorted([*training.index, *validation.index]) == list(range(100))
+    again = split_pairs(pairs, 0.2, seed=3)[1]
+    other = split_pairs(pairs, 0.2, seed=4)[1]
+    assert list(validation.index) == list(again.index) != list(other.index)
+
+
+@pytest.mark.parametrize("rows", range(2, 30))
+@pytest.mark.parametrize("how", ["tail", "stratified"])
+def test_split_loses_no_row(rows, how):
+    pairs = frame(np.linspace(0, 1, rows))
+    parts = split_pairs(pairs, 0.3, how)
+    assert sorted(pd.concat(parts).index) == list(range(rows))
+
+
+def test_split_faults():
+    with pytest.raises(ValueError, match="1 rows cannot be split .* at least 2"):
+        split_pairs(frame([0.5]))
+    for share in (0, 1, -1, 1.5):
+        with pytest.raises(ValueError, match=f"validation_split.*{share}"):
+            split_pairs(frame([0.5] * 9), share)
+    with pytest.raises(ValueError, match="how must be.*'head'"):
+        split_pairs(frame([0.5] * 9), how="head")
