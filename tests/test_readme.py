@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot be had; scoring:UserWarning")
 def test_quickstart(monkeypatch, capsys, tmp_path):
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 5
