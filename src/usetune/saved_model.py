@@ -72,8 +72,8 @@ class SavedModelEncoder(Encoder):
         """This encoder: `compact` left nothing out."""
         return self
 
-    def save(self, filepath: str | Path, **kwargs: Any) -> None:
-        """Not supported, as a ``.keras`` file cannot hold a SavedModel's graph."""
+    def save(self, filepath: str | Path) -> None:
+        """Not supported: what a SavedModel was before tuning is not known."""
         raise NotImplementedError(
             "an encoder loaded from a SavedModel is stored by export(folder), and "
             "load_encoder(folder) reads it back"
