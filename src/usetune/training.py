@@ -126,7 +126,7 @@ def fine_tune(
         min_delta=min_delta,
         restore_best_weights=monitor.startswith("val_"),
     )
-    logs = [keras.callbacks.TensorBoard(log_dir)] if log_dir else []
+    logs = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
     history = siamese.fit(
         _dataset(training).shuffle(len(training), seed=seed).batch(batch_size),
         validation_data=validation_data,
