@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from usetune import wheel
 from usetune.files import replacing
@@ -32,12 +31,11 @@ def save(encoder: UniversalSentenceEncoder, path: str | Path) -> None:
     """
     if not str(path).endswith(".npz"):
         raise ValueError(f"an encoder is saved as an .npz file. Received: {path}")
-    table = encoder.embedding.table.value
     changed_tokens, changed_rows = [], []
     for tokens, original in wheel.Weights().table():
-        rows = encoder.embedding.rows(tokens)
-        tokens, original, rows = tokens[rows >= 0], original[rows >= 0], rows[rows >= 0]
-        current = tf.gather(table, rows).numpy()
+        known = encoder.embedding.rows(tokens) >= 0
+        tokens, original = tokens[known], original[known]
+        current = encoder.embedding.lookup(tokens).numpy()
         changed = np.any(current != original, axis=1)
         changed_tokens.append(tokens[changed])
         changed_rows.append(current[changed])

@@ -45,6 +45,14 @@ class TokenEmbedding(keras.layers.Layer):
         """Row of the table for each token id; -1 where there is none."""
         return self._row_of_token[tokens]
 
+    def tokens(self) -> np.ndarray:
+        """Token ids that have a row, ascending."""
+        return np.flatnonzero(self._row_of_token >= 0)
+
+    def lookup(self, tokens: np.ndarray) -> tf.Tensor:
+        """Rows of known tokens (n,) → (n, dim)."""
+        return tf.gather(self.table.value, self.rows(tokens))
+
     def call(
         self, distinct: tf.Tensor, tokens: tf.RaggedTensor, texts: tf.Tensor
     ) -> tf.Tensor:

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from usetune import checkpoint, wheel
+from usetune import checkpoint
 from usetune.encoder import Encoder, utf8
 from usetune.layers import FeedForward, NgramConvolution, NormalizedSum, TokenEmbedding
 
@@ -120,8 +120,7 @@ class UniversalSentenceEncoder(Encoder):
             )
         vocabulary = np.unique(tokens.values)
         copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary.tolist())
-        rows = self.embedding.rows(vocabulary)
-        copy.embedding.table.assign(tf.gather(self.embedding.table.value, rows))
+        copy.assign_rows(vocabulary, self.embedding.lookup(vocabulary))
         self._assign_dense_to(copy)
         return copy
 
@@ -135,10 +134,10 @@ class UniversalSentenceEncoder(Encoder):
             An independent encoder with the vocabulary of ``base``.
         """
         copy = UniversalSentenceEncoder(self.sentencepiece, base.embedding.vocabulary)
-        copy.embedding.table.assign(base.embedding.table.value)
-        vocabulary = self.embedding.vocabulary
-        tokens = np.arange(wheel.VOCABULARY_SIZE) if vocabulary is None else vocabulary
-        copy.assign_rows(np.asarray(tokens), self.embedding.table.value)
+        for source in (base, self):
+            # In parts: TensorFlow's allocator would keep the room of a second table.
+            for tokens in np.array_split(source.embedding.tokens(), 16):
+                copy.assign_rows(tokens, source.embedding.lookup(tokens))
         self._assign_dense_to(copy)
         return copy
 
