@@ -113,6 +113,12 @@ def test_an_encoder_from_a_saved_model_is_tuned_too(base, pairs, tmp_path):
     )
 
 
+def test_any_optimizer_where_nothing_was_left_out(base, pairs):
+    full = base.compact([*pairs["base"], *pairs["ref"]])
+    result = fine_tune(full, pairs, epochs=1, optimizer=keras.optimizers.Lion(1e-5))
+    assert result.history["val_loss"][1] < result.history["val_loss"][0]
+
+
 @pytest.mark.parametrize(
     ("optimizer", "message"),
     [

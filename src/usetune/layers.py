@@ -65,6 +65,7 @@ class TokenEmbedding(keras.layers.Layer):
             tf.size(unseen) == 0,
             ["compact() was not told of the tokens in these texts:", unseen],
         )
+        # Eagerly, the assertion has been made and is None.
         with tf.control_dependencies([known] if known is not None else []):
             return tf.gather(self.table.value, tf.gather(self._row_of_token, distinct))
 

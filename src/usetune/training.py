@@ -111,7 +111,8 @@ def fine_tune(
         loss="mean_squared_error",
         metrics=["mean_absolute_error", "mean_absolute_percentage_error"],
     )
-    _check_rowwise(siamese.optimizer, siamese.trainable_variables)
+    if student.count_params() < encoder.count_params():
+        _check_rowwise(siamese.optimizer, siamese.trainable_variables)
     validation_data = _dataset(validation).batch(batch_size)
     before = siamese.evaluate(validation_data, return_dict=True, verbose=0)
     if monitor.removeprefix("val_") not in before:
