@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup run test notebooks lint format clean
+.PHONY: help setup run test notebooks bench lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: setup ## unit tests, and every notebook under nbval
 notebooks: setup ## run the notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout --drop-output-type stream:stderr --keep-output --keep-count $(NOTEBOOKS)
+
+bench: setup ## measure speed and memory beside other ways to do it
+	$(BIN)/python benchmarks/bench.py
 
 lint: setup ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
