@@ -6,6 +6,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,16 +22,18 @@ def start(name: str) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if name == "train_article":
         environment["TF_USE_LEGACY_KERAS"] = "1"
+    errors = tempfile.TemporaryFile("w+")
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "benchmarks" / "contestants.py"), name],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         text=True,
     )
     if not process.stdout.readline():
-        raise RuntimeError(f"contestant {name} did not start")
+        errors.seek(0)
+        raise RuntimeError(f"contestant {name} did not start:\n{errors.read()}")
     return process
 
 

@@ -2,12 +2,16 @@
 
 import tensorflow as tf
 
+from usetune import wheel
+
 
 def plain_graph(encoder, texts):
     """String tensor (batch,) → (batch, 512), by the weights of ``encoder``."""
     tokens = encoder.tokenizer.tokenize(texts)
     text_ids = tokens.value_rowids()
-    embedded = tf.gather(encoder.embedding.table, encoder.embedding.rows(tokens.values))
+    row_of_token = tf.constant(encoder.embedding.rows(range(wheel.VOCABULARY_SIZE)))
+    rows = tf.gather(row_of_token, tokens.values)
+    embedded = tf.gather(encoder.embedding.table.value, rows)
     features = [embedded]
     for ngram in encoder.ngrams:
         x = ngram.normalization(ngram.projection(embedded))
@@ -25,7 +29,7 @@ def plain_graph(encoder, texts):
 
 
 def windows(x, text_ids, order, left):
-    size = len(text_ids)
+    size = tf.size(text_ids)
     x = tf.pad(x, [[left, order - 1 - left], [0, 0]])
     ids = tf.pad(text_ids, [[left, order - 1 - left]], constant_values=-1)
     parts = [
