@@ -60,8 +60,8 @@ def train(whole_table: bool = False) -> tuple[Callable[[], object], int]:
     if not whole_table:
         encoder = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(encoder)
-    siamese.compile(training._article_optimizer(), "mean_squared_error")
-    data = training._dataset(pairs).batch(BATCH_SIZE)
+    siamese.compile(training.article_optimizer(), "mean_squared_error")
+    data = training.pairs_dataset(pairs).batch(BATCH_SIZE)
     return lambda: siamese.fit(data, verbose=0, shuffle=False), len(pairs) // BATCH_SIZE
 
 

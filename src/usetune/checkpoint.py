@@ -61,7 +61,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, no such file, or belongs to other base weights.
+        ValueError: if it is damaged, something else, or belongs to other base weights.
     """
     content = io.BytesIO(Path(path).read_bytes())
     try:

@@ -204,7 +204,6 @@ class FeedForward(keras.layers.Layer):
 
     def __init__(self, width: int = 320, dim: int = 512, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-
         self.dim = dim
 
         def dense(units: int, name: str) -> keras.layers.Dense:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from usetune.similarity import angular_similarity
+from usetune.tables import read_table
 
 COSINE_DESCRIPTION = 1.0
 COSINE_ALTERNATIVE = 0.7
@@ -36,16 +37,11 @@ def read_occupations(path: str | Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, and the column or rows (counted from 1, without
-            the header) at fault: a column missing, a cell empty, an ISCO code that is
-            not digits, an occupation twice in a language.
+            the header) at fault: no content, not UTF-8, not CSV, a column missing, a
+            cell empty, an ISCO code that is not digits, an occupation twice in a
+            language.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    missing = [column for column in _COLUMNS if column not in table]
-    if missing:
-        raise ValueError(
-            f"{path} lacks the columns {missing}; expected {_COLUMNS}, found "
-            f"{list(table.columns)}"
-        )
+    table = read_table(path, _COLUMNS)
     if "language" not in table:
         table["language"] = "en"
     occupations = table[[*_COLUMNS, "language"]].copy()
@@ -108,7 +104,7 @@ def scored_pairs(
         uri, code = english.loc[anchor, ["conceptUri", "iscoGroup"]]
         own = texts[(texts["conceptUri"] == uri) & (texts["text"] != anchor)]
         own = own.drop_duplicates("text")
-        others = texts[~texts["group"].isin([code[:_RELATED_DIGITS]])]["text"].unique()
+        others = texts.loc[texts["group"] != code[:_RELATED_DIGITS], "text"].unique()
         others = np.setdiff1d(others, [anchor, *own["text"]])
         count = unrelated * len(own)
         if count > len(others):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from usetune import datasets
+from usetune.tables import read_table
 
 _TEXTS = ["base", "ref"]
 COLUMNS = [*_TEXTS, "similarity"]
@@ -35,24 +36,7 @@ def load_pairs(path: str | Path) -> pd.DataFrame:
             or column at fault: no content, not UTF-8, not CSV, a column missing, a
             text empty, a similarity that is no number or outside [0, 1].
     """
-    try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty; expected the columns {COLUMNS}") from error
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{path} is not a CSV file: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 ({error}); save it as UTF-8 and try again"
-        ) from error
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise ValueError(
-            f"{path} lacks the columns {missing}; expected {COLUMNS}, found "
-            f"{list(table.columns)}"
-        )
+    table = read_table(path, COLUMNS)
     if table.empty:
         raise ValueError(f"{path} has a header and no rows")
     pairs = table[COLUMNS].copy()

@@ -107,13 +107,13 @@ def fine_tune(
     student = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(student)
     siamese.compile(
-        optimizer=optimizer or _article_optimizer(),
+        optimizer=optimizer or article_optimizer(),
         loss="mean_squared_error",
         metrics=["mean_absolute_error", "mean_absolute_percentage_error"],
     )
     if student.count_params() < encoder.count_params():
         _check_rowwise(siamese.optimizer, siamese.trainable_variables)
-    validation_data = _dataset(validation).batch(batch_size)
+    validation_data = pairs_dataset(validation).batch(batch_size)
     before = siamese.evaluate(validation_data, return_dict=True, verbose=0)
     if monitor.removeprefix("val_") not in before:
         raise ValueError(
@@ -129,7 +129,7 @@ def fine_tune(
     )
     logs = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
     history = siamese.fit(
-        _dataset(training).shuffle(len(training), seed=seed).batch(batch_size),
+        pairs_dataset(training).shuffle(len(training), seed=seed).batch(batch_size),
         validation_data=validation_data,
         epochs=epochs,
         shuffle=False,
@@ -144,7 +144,8 @@ def fine_tune(
     )
 
 
-def _article_optimizer() -> keras.optimizers.Optimizer:
+def article_optimizer() -> keras.optimizers.Optimizer:
+    """A new optimizer with the article's settings."""
     return keras.optimizers.Adam(
         learning_rate=1e-5, beta_1=0.9, beta_2=0.9999, epsilon=1e-7, clipnorm=1.0
     )
@@ -172,7 +173,15 @@ def _check_rowwise(
         )
 
 
-def _dataset(pairs: pd.DataFrame) -> tf.data.Dataset:
+def pairs_dataset(pairs: pd.DataFrame) -> tf.data.Dataset:
+    """Pairs as inputs and targets of `build_siamese`'s model, one at a time.
+
+    Args:
+        pairs: DataFrame with base, ref and similarity.
+
+    Returns:
+        Dataset of ({"base": string (), "ref": string ()}, float32 (1,)).
+    """
     texts = {
         column: tf.constant(pairs[column].tolist(), tf.string)
         for column in ("base", "ref")
