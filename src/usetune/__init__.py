@@ -2,6 +2,7 @@
 
 from usetune.devices import prepare_device
 from usetune.encoder import Encoder
+from usetune.optimizers import FusedAdam
 from usetune.pairs import load_article_pairs, load_pairs, split_pairs
 from usetune.plots import compare_similarity, plot_curves, plot_similarity
 from usetune.pretrained import load_encoder
@@ -15,6 +16,7 @@ __all__ = [
     "AngularSimilarity",
     "Encoder",
     "FineTuned",
+    "FusedAdam",
     "STSResult",
     "angular_similarity",
     "build_siamese",

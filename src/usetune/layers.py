@@ -161,11 +161,9 @@ class NgramConvolution(keras.layers.Layer):
         x = self.normalization(self.projection(embedded))  # (distinct, channels)
         # The first convolution, one product for each distinct token and position.
         kernels = tf.reshape(first.kernel, (self.order, self.channels, self.channels))
-        products = _zero_row(tf.matmul(x[None], kernels))
+        products = tf.unstack(tf.matmul(_zero_row(x)[None], kernels))
         neighbours = self._neighbours(index, text_ids, tf.shape(x)[0])
-        sums = tf.add_n(
-            [tf.gather(products[k], neighbours[k]) for k in range(self.order)]
-        )
+        sums = tf.add_n(list(map(tf.gather, products, neighbours)))
         x = tf.gather(x, index) + tf.nn.relu(sums + first.bias)  # (tokens, channels)
         # The second one, on the n-gram around each token.
         size = tf.size(index)
@@ -195,8 +193,8 @@ class NgramConvolution(keras.layers.Layer):
 
 
 def _zero_row(x: tf.Tensor) -> tf.Tensor:
-    """Append a row of zeros on the last axis but one."""
-    return tf.pad(x, [[0, 0]] * (len(x.shape) - 2) + [[0, 1], [0, 0]])
+    """Append a row of zeros, for positions beyond the ends of a text."""
+    return tf.pad(x, [[0, 1], [0, 0]])
 
 
 class FeedForward(keras.layers.Layer):

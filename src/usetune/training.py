@@ -10,6 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from usetune.encoder import Encoder
+from usetune.optimizers import FusedAdam
 from usetune.pairs import COLUMNS, split_pairs
 from usetune.siamese import build_siamese
 
@@ -113,6 +114,8 @@ def fine_tune(
     )
     if student.count_params() < encoder.count_params():
         _check_rowwise(siamese.optimizer, siamese.trainable_variables)
+    # Built within the first step, it would have that step traced twice.
+    siamese.optimizer.build(siamese.trainable_variables)
     validation_data = pairs_dataset(validation).batch(batch_size)
     before = siamese.evaluate(validation_data, return_dict=True, verbose=0)
     if monitor.removeprefix("val_") not in before:
@@ -146,7 +149,7 @@ def fine_tune(
 
 def article_optimizer() -> keras.optimizers.Optimizer:
     """A new optimizer with the article's settings."""
-    return keras.optimizers.Adam(
+    return FusedAdam(
         learning_rate=1e-5, beta_1=0.9, beta_2=0.9999, epsilon=1e-7, clipnorm=1.0
     )
 

@@ -1,0 +1,42 @@
+"""Adam, in one pass over memory."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("usetune")
+class FusedAdam(keras.optimizers.Adam):
+    """`keras.optimizers.Adam` whose update is TensorFlow's one kernel for it.
+
+    Keras composes the update (Kingma and Ba, 2015, algorithm 1, in the form at the end
+    of section 2) of a dozen operations, each of which reads and writes arrays as large
+    as the variable. The arguments and, but for rounding, the results are the same.
+    Sparse gradients and ``amsgrad`` take Keras' own way.
+    """
+
+    def update_step(
+        self, gradient: Any, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Update one variable and its two moments."""
+        if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        number = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        beta_1, beta_2 = (
+            tf.cast(beta, variable.dtype) for beta in (self.beta_1, self.beta_2)
+        )
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[number].value.handle,
+            v=self._velocities[number].value.handle,
+            beta1_power=beta_1**step,
+            beta2_power=beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
