@@ -10,6 +10,15 @@ import tensorflow as tf
 from usetune import wheel
 
 _LAYER_NORM_EPSILON = 1e-12
+# oneDNN keeps memory for each shape that a product has had: shapes come in steps.
+_ROWS_STEP = 32
+
+
+def pad_rows(x: tf.Tensor, value: Any = 0) -> tf.Tensor:
+    """Append rows of ``value`` until their number is a multiple of 32."""
+    missing = -tf.shape(x)[0] % _ROWS_STEP
+    paddings = [[0, missing]] + [[0, 0]] * (len(x.shape) - 1)
+    return tf.pad(x, paddings, constant_values=value)
 
 
 class TokenEmbedding(keras.layers.Layer):
@@ -94,7 +103,8 @@ class NormalizedSum(keras.layers.LayerNormalization):
             embedded: embeddings of the distinct tokens, (distinct, dim).
             index: row of ``embedded`` for each token, (tokens,).
             channels: further features of each token, tensors (tokens, channels).
-            text_ids: number of the text of each token, (tokens,).
+            text_ids: number of the text of each token, (tokens,). Tokens of numbers
+                from ``batch`` on are left out.
             length: tokens of each text, (batch, 1).
         """
         width = self.gamma.shape[0]
@@ -112,7 +122,7 @@ class NormalizedSum(keras.layers.LayerNormalization):
             for part in (tf.gather(embedded, index), *channels)
         ]
         shift = tf.math.segment_sum(average * scale, text_ids)
-        total = tf.concat(sums, axis=1) - shift[:, None]
+        total = (tf.concat(sums, axis=1) - shift[:, None])[: tf.shape(length)[0]]
         return total * self.gamma + length * self.beta
 
 

@@ -22,7 +22,13 @@ import tensorflow_text as tf_text
 
 from usetune import checkpoint
 from usetune.encoder import Encoder, utf8
-from usetune.layers import FeedForward, NgramConvolution, NormalizedSum, TokenEmbedding
+from usetune.layers import (
+    FeedForward,
+    NgramConvolution,
+    NormalizedSum,
+    TokenEmbedding,
+    pad_rows,
+)
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
@@ -81,9 +87,11 @@ class UniversalSentenceEncoder(Encoder):
                 token without a row; the message holds the texts.
         """
         tokens = self.tokenizer.tokenize(texts)
-        text_ids = tokens.value_rowids()  # (tokens,)
         distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
-        embedded = self.embedding(distinct, tokens, texts)  # (distinct, 512)
+        # The padding belongs to a text of its own, behind the last one.
+        embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (distinct, 512)
+        index = pad_rows(index)
+        text_ids = pad_rows(tokens.value_rowids(), tokens.nrows())  # (tokens,)
         channels = [ngram(embedded, index, text_ids) for ngram in self.ngrams]
         length = tf.cast(tokens.row_lengths(), tf.float32)[:, None]
         total = self.normalization(embedded, index, channels, text_ids, length)
@@ -136,7 +144,7 @@ class UniversalSentenceEncoder(Encoder):
         copy = UniversalSentenceEncoder(self.sentencepiece, base.embedding.vocabulary)
         for source in (base, self):
             # In parts: TensorFlow's allocator would keep the room of a second table.
-            for tokens in np.array_split(source.embedding.tokens(), 16):
+            for tokens in np.array_split(source.embedding.tokens(), 128):
                 copy.assign_rows(tokens, source.embedding.lookup(tokens))
         self._assign_dense_to(copy)
         return copy

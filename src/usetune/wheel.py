@@ -51,9 +51,12 @@ class Weights:
         """
         scale, low = self["scale"], self["lo"]
         for chunk in range(_CHUNKS):
-            quantised = self[f"q{chunk + 1}"].astype(np.float32)
+            quantised = self[f"q{chunk + 1}"]
             tokens = np.arange(chunk, VOCABULARY_SIZE, _CHUNKS)
-            yield tokens, quantised * scale[chunk] + low[chunk]
+            for start in range(0, len(tokens), 1024):
+                part = slice(start, start + 1024)
+                rows = quantised[part].astype(np.float32) * scale[chunk] + low[chunk]
+                yield tokens[part], rows
 
 
 def _read(name: str) -> bytes:
