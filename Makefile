@@ -30,8 +30,13 @@ notebooks: setup ## run the notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout --drop-output-type stream:stderr --keep-output --keep-count $(NOTEBOOKS)
 
-bench: setup ## measure speed and memory beside other ways to do it
+bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/scaling.py
+
+$(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	touch $@
 
 lint: setup ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""Interleaved rounds of the contestants; prints a table, writes JSON."""
+"""Interleaved rounds of the contestants: prints tables, writes JSON and a picture."""
 
 import json
 import os
@@ -12,76 +12,115 @@ from pathlib import Path
 
 ROUNDS = 7
 ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "outputs"
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "tf-keras",
+    "torch",
+    "sentence-transformers",
+)
+ENCODERS = ("encode", "encode_plain", "encode_wheel", "encode_minilm")
+# What is counted in a second, the contestants (ours first), and whether every round
+# is a process of its own.
 TASKS = {
-    "encoding, sentences per second": ("encode", "encode_plain", "encode_wheel"),
-    "training, steps per second": ("train", "train_whole_table", "train_article"),
+    "STS sentences": ([f"{name} sentences" for name in ENCODERS], False),
+    "job titles": ([f"{name} titles" for name in ENCODERS], False),
+    "GFLOP of matrix products": (["arithmetic", "matrix_product"], False),
+    "training steps": (["train", "train_whole_table", "train_article"], False),
+    "STS dev scores": (["score", "score_article"], False),
+    "whole jobs (score, fine-tune, score)": (["job", "job_article"], True),
 }
 
 
-def start(name: str) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if name == "train_article":
-        environment["TF_USE_LEGACY_KERAS"] = "1"
-    errors = tempfile.TemporaryFile("w+")
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "benchmarks" / "contestants.py"), name],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-    )
-    if not process.stdout.readline():
-        errors.seek(0)
-        raise RuntimeError(f"contestant {name} did not start:\n{errors.read()}")
-    return process
+class Contestant:
+    """A worker process that is ready for rounds."""
+
+    def __init__(self, name: str, cold: bool) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if name.endswith("_article"):
+            environment["TF_USE_LEGACY_KERAS"] = "1"
+        errors = tempfile.TemporaryFile("w+")
+        worker = str(ROOT / "benchmarks" / "contestants.py")
+        self._process = subprocess.Popen(
+            [sys.executable, worker, name, *(["cold"] if cold else [])],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        ready = self._process.stdout.readline()
+        if not ready:
+            errors.seek(0)
+            raise RuntimeError(f"contestant {name} did not start:\n{errors.read()}")
+        self.units = float(ready)
+
+    def round(self) -> float:
+        """Seconds of one round."""
+        self._process.stdin.write("round\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def stop(self) -> float:
+        """End the process; returns its peak of resident memory in MB."""
+        self._process.stdin.close()
+        peak = float(self._process.stdout.readline())
+        self._process.wait()
+        return peak
 
 
-def measure(names: tuple[str, ...]) -> dict[str, dict]:
-    processes = {name: start(name) for name in names}
-    seconds = {name: [] for name in names}
+def measure(names: list[str], cold: bool) -> dict[str, dict]:
+    results = {name: {"seconds_per_unit": []} for name in names}
+    warm = {} if cold else {name: Contestant(name, cold) for name in names}
     for _ in range(ROUNDS):
-        for name, process in processes.items():
-            process.stdin.write("round\n")
-            process.stdin.flush()
-            seconds[name].append(float(process.stdout.readline()))
-    results = {}
-    for name, process in processes.items():
-        process.stdin.close()
-        peak = float(process.stdout.readline())
-        process.wait()
-        results[name] = {"seconds_per_unit": seconds[name], "peak_mb": peak}
+        for name, result in results.items():
+            contestant = warm.get(name) or Contestant(name, cold)
+            seconds = contestant.round() / contestant.units
+            result["seconds_per_unit"].append(seconds)
+            if cold:
+                result["peak_mb"] = contestant.stop()
+    for name, contestant in warm.items():
+        results[name]["peak_mb"] = contestant.stop()
     return results
 
 
+def show(task: str, results: dict[str, dict]) -> None:
+    medians = {
+        name: statistics.median(result["seconds_per_unit"])
+        for name, result in results.items()
+    }
+    ours = next(iter(medians.values()))
+    print(f"\n{task} per second")
+    print(f"{'':26}{'median':>9}{'slowest to fastest':>24}{'ratio':>8}{'peak MB':>9}")
+    for name, result in results.items():
+        rounds = result["seconds_per_unit"]
+        spread = f"{1 / max(rounds):.4g} to {1 / min(rounds):.4g}"
+        print(
+            f"  {name:24}{1 / medians[name]:>9.4g}{spread:>24}"
+            f"{medians[name] / ours:>8.2f}{result['peak_mb']:>9.0f}",
+            flush=True,
+        )
+
+
 def main() -> None:
+    OUTPUT.mkdir(exist_ok=True)
     report = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
-        "versions": {
-            name: version(name) for name in ("tensorflow", "keras", "numpy", "tf-keras")
-        },
+        "versions": {name: version(name) for name in PACKAGES},
         "rounds": ROUNDS,
         "tasks": {},
     }
     print(f"{report['machine']}, Python {report['python']}, {report['versions']}")
-    print(f"medians of {ROUNDS} interleaved rounds (slowest to fastest round)\n")
-    for task, names in TASKS.items():
-        results = report["tasks"][task] = measure(names)
-        print(task)
-        ours = statistics.median(results[names[0]]["seconds_per_unit"])
-        for name, result in results.items():
-            rounds = result["seconds_per_unit"]
-            median = statistics.median(rounds)
-            print(
-                f"  {name:18} {1 / median:8.1f} ({1 / max(rounds):.1f} to "
-                f"{1 / min(rounds):.1f})   ours is {median / ours:5.1f} times as fast"
-                f"   peak {result['peak_mb']:.0f} MB"
-            )
-    output = ROOT / "outputs" / "benchmark.json"
-    output.parent.mkdir(exist_ok=True)
-    output.write_text(json.dumps(report, indent=2))
-    print(f"\n{output.relative_to(ROOT)}")
+    print(f"Medians of {ROUNDS} interleaved rounds. Ratio: how many times as fast the")
+    print("first line of each table is.")
+    for task, (names, cold) in TASKS.items():
+        report["tasks"][task] = measure(names, cold)
+        show(task, report["tasks"][task])
+    (OUTPUT / "benchmark.json").write_text(json.dumps(report, indent=2))
+    print(f"\n{OUTPUT.name}/benchmark.json")
 
 
 if __name__ == "__main__":

