@@ -139,10 +139,12 @@ def score_article() -> Round:
 
 
 def train(whole_table: bool = False) -> Round:
-    from usetune import build_siamese, load_article_pairs, load_encoder, training
+    from usetune import build_siamese, load_article_pairs, load_encoder
+    from usetune.optimizers import article_optimizer
+    from usetune.tasks import task_for
 
     pairs, encoder = load_article_pairs().iloc[:80], load_encoder()
-    optimizer = training.article_optimizer()
+    optimizer = article_optimizer()
     if whole_table:
         import keras
 
@@ -151,7 +153,7 @@ def train(whole_table: bool = False) -> Round:
         encoder = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(encoder)
     siamese.compile(optimizer, "mean_squared_error")
-    data = training.pairs_dataset(pairs).batch(BATCH_SIZE)
+    data = task_for(pairs).dataset(pairs).batch(BATCH_SIZE)
     fit = partial(siamese.fit, data, verbose=0, shuffle=False)
     return Round(lambda: _consume([fit()]), len(pairs) // BATCH_SIZE)
 

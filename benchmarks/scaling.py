@@ -30,9 +30,7 @@ def made_up(count: int, lengths: list[int], words: list[str]) -> list[str]:
     return list(texts)
 
 
-def of_tokens(
-    count: int, words: list[str], length: int, encoder: Encoder
-) -> list[str]:
+def of_tokens(count: int, words: list[str], length: int, encoder: Encoder) -> list[str]:
     """Distinct texts of so many tokens, those at the start and the end included."""
     single = [word for word in words if len(encoder.tokenizer.tokenize(word)) == 3]
     return made_up(count, [length - 2], single)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def base() -> usetune.Encoder:
     """The real encoder. Tests leave its weights alone."""
     return usetune.load_encoder()
+
+
+@pytest.fixture(scope="session")
+def esco() -> pd.DataFrame:
+    """The real ESCO download, English."""
+    path = Path(os.environ["USETUNE_DATA"]) / "esco" / "occupations_en.csv"
+    return usetune.read_occupations(path)
 
 
 @pytest.fixture

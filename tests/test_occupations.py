@@ -1,22 +1,9 @@
-import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import load_pairs
+from usetune import load_occupations, occupation_labels, read_occupations
 from usetune.datasets import shipped
-from usetune.occupations import read_occupations, scored_pairs
 
-TITLES = [
-    "data scientist",
-    "data analyst",
-    "data engineer",
-    "nurse practitioner",
-    "registered nurse",
-    "medical assistant",
-    "social media manager",
-    "marketing strategist",
-    "product marketing manager",
-]
 HEADER = "conceptUri,iscoGroup,preferredLabel,altLabels,description,language\n"
 GOOD = HEADER + 'u:1,2511,analyst,"data analyst\n\n analista ",Analyses.,en\n'
 
@@ -46,54 +33,6 @@ def test_shipped_occupations(occupations):
     assert not twice.any(), labels[twice]
 
 
-def test_shipped_pairs_are_made_from_the_shipped_occupations(occupations):
-    made = scored_pairs(occupations, TITLES, seed=0)
-    stored = load_pairs(shipped("training_data.csv"))
-    pd.testing.assert_frame_equal(made, stored, check_exact=False, rtol=1e-15)
-
-
-def test_scheme(occupations):
-    pairs = scored_pairs(occupations, ["data scientist"], unrelated=3, seed=1)
-    own = occupations[occupations["conceptUri"].str.endswith(":data-scientist")]
-    related = {label for labels in own["altLabels"] for label in labels}
-    related = (related | {*own["preferredLabel"]}) - {"data scientist"}
-    by_score = pairs.groupby(pairs["similarity"].round(6))["ref"].agg(set)
-    assert by_score[1.0] == set(own["description"])
-    assert by_score[0.746817] == related
-    assert len(by_score[0.5]) == 3 * (len(by_score[1.0]) + len(by_score[0.746817]))
-    groups = occupations.set_index("preferredLabel")["iscoGroup"].str[:2]
-    for ref in by_score[0.5] & set(groups.index):
-        assert "25" not in set(groups[[ref]]), ref
-    assert not pairs.duplicated(["base", "ref"]).any()
-    assert set(pairs["base"]) == {"data scientist"}
-    exact = 1 - np.arccos(0.7) / np.pi
-    assert np.isclose(pairs["similarity"], exact, rtol=0, atol=1e-15).any()
-
-
-def test_one_seed_one_result(occupations):
-    first, again, other = (
-        scored_pairs(occupations, TITLES[:2], seed=seed) for seed in (5, 5, 6)
-    )
-    pd.testing.assert_frame_equal(first, again)
-    assert not first.equals(other)
-
-
-def test_all_labels_are_anchors_by_default(occupations):
-    few = occupations[occupations["iscoGroup"].isin(["2511", "2221", "9112", "7512"])]
-    pairs = scored_pairs(few, unrelated=1)
-    assert set(pairs["base"]) == set(few[few["language"] == "en"]["preferredLabel"])
-
-
-def test_faults_in_asking(occupations):
-    with pytest.raises(ValueError, match="no English preferred label: .'wizard'"):
-        scored_pairs(occupations, ["data analyst", "wizard"])
-    few = occupations[occupations["iscoGroup"].isin(["2511", "9112"])]
-    with pytest.raises(
-        ValueError, match="'data analyst' needs .* unrelated texts, and"
-    ):
-        scored_pairs(few, ["data analyst"], unrelated=50)
-
-
 def test_reading(tmp_path):
     path = tmp_path / "occupations.csv"
     path.write_text(GOOD)
@@ -118,3 +57,78 @@ def test_faults_in_the_file(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         read_occupations(path)
+
+
+def test_languages_are_joined_by_uri(tmp_path):
+    english, french = tmp_path / "occupations_en.csv", tmp_path / "occupations_fr.csv"
+    header = HEADER.replace(",language", "")
+    english.write_text(header + "u:1,2511,analyst,,D.\nu:2,5120,cook,chef,D.\n")
+    french.write_text(header + "u:2,5120,cuisinier,,D.\n")
+    occupations = read_occupations(english, french)
+    assert occupations["language"].tolist() == ["en", "en", "fr"]
+    assert occupations.attrs["counts"] == {
+        "rows": 3,
+        "occupations": 2,
+        "missing in en": 0,
+        "missing in fr": 1,
+    }
+    with pytest.raises(ValueError, match="occupations_en.csv.*u:1 comes twice.*'en'"):
+        read_occupations(english, english)
+    french.write_text(header + "u:2,5121,cuisinier,,D.\n")
+    with pytest.raises(ValueError, match="u:2 has 2 ISCO codes"):
+        read_occupations(english, french)
+    with pytest.raises(ValueError, match="at least one file"):
+        read_occupations()
+
+
+def test_labels():
+    table = pd.DataFrame(
+        {
+            "conceptUri": ["u:1", "u:2"],
+            "iscoGroup": ["2511", "5120"],
+            "language": "en",
+            "preferredLabel": ["analyst", "cook"],
+            "altLabels": [["expert", "analyst", "data analyst"], ["expert", "expert"]],
+        }
+    )
+    labels = occupation_labels(table)
+    assert labels["text"].tolist() == [
+        "analyst",
+        "cook",
+        "expert",
+        "data analyst",
+        "expert",
+    ]
+    assert labels["shared"].tolist() == [False, False, True, False, True]
+    assert labels["preferred"].tolist() == [True, True, False, False, False]
+    assert labels.attrs["counts"] == {
+        "labels": 7,
+        "repeated in their occupation": 2,
+        "kept": 5,
+        "texts shared by occupations": 1,
+    }
+
+
+@pytest.mark.real_data
+def test_the_real_download(esco):
+    assert esco.attrs["counts"] == {
+        "rows": 2942,
+        "occupations": 2942,
+        "missing in en": 0,
+    }
+    counts = occupation_labels(esco).attrs["counts"]
+    assert counts["labels"] == 2942 + 29997
+    assert counts["repeated in their occupation"] == 45
+    assert counts["kept"] == 2942 + 29997 - 45
+    assert load_occupations().equals(esco)
+
+
+def test_what_is_shipped_stands_in_with_a_warning(monkeypatch, tmp_path):
+    for folder in (None, str(tmp_path)):
+        monkeypatch.delenv("USETUNE_DATA", raising=False)
+        if folder:
+            monkeypatch.setenv("USETUNE_DATA", folder)
+        with pytest.warns(UserWarning, match="using the occupations shipped"):
+            occupations = load_occupations()
+        assert "NOT ESCO's" in occupations.attrs["source"]
+        assert len(occupations) == 784

@@ -1,8 +1,7 @@
-import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import datasets, load_article_pairs, load_pairs, split_pairs
+from usetune import datasets, load_article_pairs, load_pairs
 
 GOOD = "base,ref,similarity\na,b,0.5\nNA,null,1\n"
 
@@ -80,40 +79,19 @@ def test_article_pairs():
     assert counts == {0.5: 63, 0.7468: 31, 1.0: 4}
 
 
-def frame(similarities):
-    texts = [f"text {number}" for number in range(len(similarities))]
-    return pd.DataFrame({"base": texts, "ref": texts, "similarity": similarities})
-
-
-def test_tail_split_is_that_of_keras():
-    training, validation = split_pairs(frame([0.5] * 98), 0.2, "tail")
-    assert list(training.index) == list(range(78))
-    assert list(validation.index) == list(range(78, 98))
-
-
-def test_stratified_split():
-    pairs = frame([0.1] * 60 + [0.5] * 30 + [1.0] * 10)
-    training, validation = split_pairs(pairs, 0.2, seed=3)
-    assert validation["similarity"].value_counts().to_dict() == {0.1: 12, 0.5: 6, 1: 2}
-    assert sorted([*training.index, *validation.index]) == list(range(100))
-    again = split_pairs(pairs, 0.2, seed=3)[1]
-    other = split_pairs(pairs, 0.2, seed=4)[1]
-    assert list(validation.index) == list(again.index) != list(other.index)
-
-
-@pytest.mark.parametrize("rows", range(2, 30))
-@pytest.mark.parametrize("how", ["tail", "stratified"])
-def test_split_loses_no_row(rows, how):
-    pairs = frame(np.linspace(0, 1, rows))
-    parts = split_pairs(pairs, 0.3, how)
-    assert sorted(pd.concat(parts).index) == list(range(rows))
-
-
-def test_split_faults():
-    with pytest.raises(ValueError, match="1 rows cannot be split .* at least 2"):
-        split_pairs(frame([0.5]))
-    for share in (0, 1, -1, 1.5):
-        with pytest.raises(ValueError, match=f"validation_split.*{share}"):
-            split_pairs(frame([0.5] * 9), share)
-    with pytest.raises(ValueError, match="how must be.*'head'"):
-        split_pairs(frame([0.5] * 9), how="head")
+def test_positive_pairs(tmp_path):
+    content = "id,label,alternative label,group\n1,cook,chef,food\n2,cook,NA,food\n"
+    path = write(tmp_path, content)
+    names = {"alternative label": "anchor", "label": "positive"}
+    pairs = load_pairs(path, names)
+    assert pairs.to_dict("list") == {
+        "positive": ["cook", "cook"],
+        "anchor": ["chef", "NA"],
+        "group": ["food", "food"],
+    }
+    with pytest.raises(ValueError, match=r"lacks the columns \['label text'\]; found"):
+        load_pairs(path, {"label text": "anchor"})
+    with pytest.raises(ValueError, match=r"lacks the columns \['positive'\].*found"):
+        load_pairs(path, {"alternative label": "anchor"})
+    with pytest.raises(ValueError, match="column group: expected a text.*row 3: ''"):
+        load_pairs(write(tmp_path, content + "3,cook,x,\n"), names)

@@ -1,8 +1,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
-from usetune import compare_similarity, plot_curves, plot_similarity
+from usetune import (
+    compare_similarity,
+    plot_curves,
+    plot_similarity,
+    plot_trade_off,
+)
 
 FEATURES = np.random.default_rng(0).normal(size=(4, 8))
 LABELS = ["one", "two", "three", "four"]
@@ -71,3 +77,30 @@ def test_curves():
     lines = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
     assert lines == {"a": [[1, 3], [2, 2], [3, 1]], "b": [[1, 2], [2, 2.5]]}
     assert ax.get_ylabel() == "loss" and ax.get_xlabel() == "epoch"
+
+
+def test_trade_off():
+    points = pd.DataFrame(
+        {
+            "sts": [0.83, 0.84, 0.82],
+            "mrr": [0.6, 0.7, 0.8],
+            "mrr_low": [0.5, 0.6, 0.7],
+            "mrr_high": [0.7, 0.8, 0.9],
+            "alpha": [0, 0.5, 1],
+            "recipe": ["one", "one", "other"],
+        }
+    )
+    ax = plot_trade_off(points, "sts", "mrr", group="recipe")
+    drawn = [line.get_xydata().tolist() for line in ax.lines]
+    assert drawn == [[[0.83, 0.6], [0.84, 0.7]], [[0.82, 0.8]]]
+    bars = [
+        segment.tolist() for bar in ax.collections for segment in bar.get_segments()
+    ]
+    assert [[0.82, 0.7], [0.82, 0.9]] in bars and len(bars) == 3
+    assert [text.get_text() for text in ax.texts] == ["0", "0.5", "1"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("sts", "mrr")
+    single = plot_trade_off(points.drop(columns="mrr_low"), "sts", "mrr")
+    assert len(single.lines) == 1 and not single.collections
+    with pytest.raises(ValueError, match=r"lacks \['wer'\]"):
+        plot_trade_off(points, "sts", "wer")

@@ -5,11 +5,16 @@ import pytest
 
 from usetune import (
     ARTICLE_RECIPE,
+    DomainBenchmark,
     FineTuned,
     fine_tune,
+    hard_negatives,
+    label_pairs,
     load_article_pairs,
     load_encoder,
     load_pairs,
+    read_occupations,
+    split_pairs,
     sts_benchmark,
 )
 from usetune.datasets import shipped
@@ -139,16 +144,126 @@ def test_weight_decay_beside_the_table_is_allowed(base, pairs):
 
 
 def test_faults(base, pairs):
-    with pytest.raises(ValueError, match=r"pairs lacks \['ref'\]"):
+    with pytest.raises(ValueError, match=r"must have.*'ref'.*or \['anchor'.*Received"):
         fine_tune(base, pairs.drop(columns="ref"))
     with pytest.raises(ValueError, match=r"\[0, 1\] in every row"):
         fine_tune(base, pairs.assign(similarity=1.5))
     with pytest.raises(ValueError, match="1 rows cannot be split"):
         fine_tune(base, pairs.iloc[:1])
-    with pytest.raises(ValueError, match="monitor must be one of.*'val_accuracy'"):
+    with pytest.raises(ValueError, match="among.*Received: 'val_accuracy'"):
         fine_tune(base, pairs, monitor="val_accuracy")
     with pytest.raises(TypeError, match=r"texts\[0\].*nan"):
         fine_tune(base, pairs.assign(base=[float("nan")] * len(pairs)))
+
+
+@pytest.fixture(scope="module")
+def occupations():
+    return read_occupations(shipped("occupations.csv")).query("language == 'en'")
+
+
+@pytest.fixture(scope="module")
+def positive_pairs(occupations):
+    return label_pairs(occupations)
+
+
+class Share:
+    """Figures that are set in advance, one for each call."""
+
+    def __init__(self, **figures):
+        self.figures, self.texts, self.calls = figures, ["a text of its own"], 0
+
+    def __call__(self, encoder):
+        encoder.encode(self.texts)
+        self.calls += 1
+        return {name: values[self.calls - 1] for name, values in self.figures.items()}
+
+
+def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupations):
+    training, validation = split_pairs(positive_pairs, 0.3, "group", seed=1)
+    benchmark = DomainBenchmark(validation, occupations["preferredLabel"].tolist())
+    result = fine_tune(
+        base,
+        training,
+        validation=validation,
+        measures=[benchmark],
+        monitor="mrr@10",
+        epochs=3,
+        batch_size=32,
+        seed=3,
+    )
+    history = result.history
+    assert history["mrr@10"].iloc[1:].max() > history["mrr@10"][0] + 0.01
+    assert history["loss"][3] < history["loss"][1]
+    scored = benchmark(result.encoder)["mrr@10"]
+    assert scored == pytest.approx(history["mrr@10"].iloc[1:].max(), abs=1e-6)
+    assert benchmark(base)["mrr@10"] == pytest.approx(history["mrr@10"][0], abs=1e-6)
+
+
+def test_negatives_are_trained_on(base, positive_pairs, occupations):
+    few = hard_negatives(base, positive_pairs.iloc[:32], occupations)
+    with_negatives = fine_tune(base, few, epochs=1, batch_size=8, seed=1)
+    without = fine_tune(base, positive_pairs.iloc[:32], epochs=1, batch_size=8, seed=1)
+    assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
+
+
+def test_epochs_of_so_many_steps(base, positive_pairs):
+    steps = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    result = fine_tune(
+        base,
+        positive_pairs.iloc[:40],
+        epochs=3,
+        steps_per_epoch=5,
+        batch_size=16,
+        patience=9,
+        callbacks=[count],
+    )
+    assert len(steps) == 15 and len(result.history) == 4
+
+
+def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
+    pairs = positive_pairs.iloc[:24]
+    weights = []
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: weights.append(
+            keep.model.get_weights() if keep.model else None
+        )
+    )
+    measure = Share(good=[0.5, 0.6, 0.9, 0.7, 0.4], sts=[0.8, 0.8, 0.7, 0.8, 0.8])
+    result = fine_tune(
+        base,
+        pairs,
+        measures=[measure],
+        monitor="good",
+        guard={"sts": 0.75},
+        epochs=4,
+        batch_size=8,
+        callbacks=[keep],
+    )
+    assert result.history["good"].tolist() == measure.figures["good"]
+    assert "watched" not in result.history
+    dense = [variable.numpy() for variable in result.encoder.trainable_variables][1:]
+    for kept, other, own in zip(weights[2][1:], weights[1][1:], dense, strict=True):
+        np.testing.assert_array_equal(own, kept)
+        assert np.abs(own - other).max() > 0
+
+
+def test_no_epoch_passes_the_guard(base, positive_pairs):
+    measure = Share(sts=[0.8, 0.7, 0.7])
+    with pytest.warns(UserWarning, match="no epoch reached the guard .'sts': 0.75."):
+        result = fine_tune(
+            base,
+            positive_pairs.iloc[:24],
+            measures=[measure],
+            guard={"sts": 0.75},
+            epochs=2,
+        )
+    for a, b in zip(result.encoder.variables, base.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="among.*'sts'.*Received: 'wer'"):
+        fine_tune(base, positive_pairs, measures=[Share(sts=[1])], guard={"wer": 1})
 
 
 @pytest.mark.real_data

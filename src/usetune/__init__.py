@@ -1,35 +1,64 @@
 """Adapt a pre-trained sentence encoder to a domain, and measure what it cost."""
 
 from usetune.devices import prepare_device
-from usetune.encoder import Encoder
-from usetune.optimizers import FusedAdam
-from usetune.pairs import load_article_pairs, load_pairs, split_pairs
-from usetune.plots import compare_similarity, plot_curves, plot_similarity
+from usetune.domain import DomainBenchmark, DomainScores
+from usetune.encoder import Encoder, interpolate
+from usetune.losses import MultipleNegativesRanking
+from usetune.occupation_pairs import hard_negatives, label_pairs, scored_pairs
+from usetune.occupations import (
+    load_occupations,
+    occupation_labels,
+    read_occupations,
+)
+from usetune.optimizers import FusedAdam, warmup_cosine
+from usetune.pairs import load_article_pairs, load_pairs
+from usetune.plots import (
+    compare_similarity,
+    plot_curves,
+    plot_similarity,
+    plot_trade_off,
+)
 from usetune.pretrained import load_encoder
-from usetune.siamese import AngularSimilarity, build_siamese
+from usetune.siamese import AngularSimilarity, build_embedder, build_siamese
 from usetune.similarity import angular_similarity, cosine_similarity
-from usetune.sts import STSResult, load_sts, sts_benchmark
+from usetune.splits import check_leaks, split_pairs
+from usetune.sts import STSMeasure, STSResult, load_sts, sts_benchmark
 from usetune.training import ARTICLE_RECIPE, FineTuned, fine_tune
 
 __all__ = [
     "ARTICLE_RECIPE",
     "AngularSimilarity",
+    "DomainBenchmark",
+    "DomainScores",
     "Encoder",
     "FineTuned",
     "FusedAdam",
+    "MultipleNegativesRanking",
+    "STSMeasure",
     "STSResult",
     "angular_similarity",
+    "build_embedder",
     "build_siamese",
+    "check_leaks",
     "compare_similarity",
     "cosine_similarity",
     "fine_tune",
+    "hard_negatives",
+    "interpolate",
+    "label_pairs",
     "load_article_pairs",
     "load_encoder",
+    "load_occupations",
     "load_pairs",
     "load_sts",
+    "occupation_labels",
     "plot_curves",
     "plot_similarity",
+    "plot_trade_off",
     "prepare_device",
+    "read_occupations",
+    "scored_pairs",
     "split_pairs",
     "sts_benchmark",
+    "warmup_cosine",
 ]

@@ -16,6 +16,8 @@ from usetune.files import replacing
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
 _BATCH_BYTES = 65_536
+# Rows of a weight that `interpolate` handles at a time.
+_ROWS = 4096
 # Seconds of work before `encode` shows a progress bar.
 _PROGRESS_DELAY = 3.0
 
@@ -23,9 +25,9 @@ _PROGRESS_DELAY = 3.0
 class Encoder(keras.Model):
     """A trainable sentence encoder.
 
-    A subclass sets `dim` and `resources`, and implements `compact`, `expand`, `save`
-    and ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit length,
-    differentiable in ``trainable_variables``.
+    A subclass sets `dim` and `resources`, and implements `compact`, `expand`, `copy`,
+    `save` and ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit
+    length, differentiable in ``trainable_variables``.
 
     Attributes:
         dim: number of components of an embedding.
@@ -109,6 +111,10 @@ class Encoder(keras.Model):
         """
         raise NotImplementedError
 
+    def copy(self) -> Encoder:
+        """An independent encoder with the same weights."""
+        raise NotImplementedError
+
     def save(self, filepath: str | Path) -> None:
         """Save as a file that `usetune.load_encoder` reads back."""
         raise NotImplementedError
@@ -139,6 +145,39 @@ class Encoder(keras.Model):
         saved.__call__ = self._forward
         with replacing(filepath) as temporary:
             tf.saved_model.save(saved, str(temporary))
+
+
+def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
+    """The encoder on the straight line between two, in their weights.
+
+    Where ``tuned`` was trained from ``base``, encoders in between often keep most of
+    what was learned and lose less of what was known (WiSE-FT: Wortsman et al., "Robust
+    fine-tuning of zero-shot models", 2022, section 3).
+
+    Args:
+        base: where ``tuned`` started.
+        tuned: an encoder of the same shape.
+        alpha: 0 gives ``base``, 1 gives ``tuned``.
+
+    Returns:
+        An independent encoder with the weights (1 - alpha) base + alpha tuned.
+
+    Raises:
+        ValueError: if the weights differ in shape, or ``alpha`` is not in [0, 1].
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be in [0, 1]. Received: {alpha}")
+    shapes = [[tuple(v.shape) for v in encoder.variables] for encoder in (base, tuned)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("base and tuned must have weights of the same shapes")
+    mixed = base.copy()
+    for target, end in zip(mixed.variables, tuned.variables, strict=True):
+        # In parts, so that no further copy of the embedding table is made.
+        for start in range(0, target.shape[0], _ROWS):
+            rows = slice(start, start + _ROWS)
+            part = target.value[rows]
+            part.assign((1 - alpha) * part + alpha * end.value[rows])
+    return mixed
 
 
 def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:

@@ -1,52 +1,95 @@
-"""ESCO occupations → training pairs, by the scheme behind the article's file.
+"""ESCO occupations: reading the download, and its labels."""
 
-The article's similarities are the angular similarities of cosine 1 (a label and its
-own description), 0.7 (a label and an alternative label, of any language) and 0 (texts
-of unrelated occupations).
-"""
-
+import os
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from usetune.similarity import angular_similarity
+from usetune import datasets
 from usetune.tables import read_table
 
-COSINE_DESCRIPTION = 1.0
-COSINE_ALTERNATIVE = 0.7
-COSINE_UNRELATED = 0.0
-
 _COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
-# Occupations whose ISCO codes agree in so many digits are not called unrelated.
-_RELATED_DIGITS = 2
 
 
-def read_occupations(path: str | Path) -> pd.DataFrame:
-    """Read a CSV file with ESCO's columns.
+def read_occupations(*paths: str | Path) -> pd.DataFrame:
+    """Read CSV files with ESCO's columns, one or one for each language.
 
     Args:
-        path: UTF-8 CSV with conceptUri, iscoGroup (ISCO-08 code), preferredLabel,
-            altLabels (one a line), description, and perhaps language (one row per
-            occupation and language; "en" where the column is missing).
+        *paths: UTF-8 CSV files with conceptUri, iscoGroup (ISCO-08 code),
+            preferredLabel, altLabels (one a line), description, and perhaps language.
+            Without that column the language is the end of the file's name, as in
+            ESCO's ``occupations_fr.csv``, or "en".
 
     Returns:
-        DataFrame of these columns and language, one row per row of the file; all
-        ``str`` but altLabels, which is a list of ``str``.
+        DataFrame of these columns and language, one row per row of the files; all
+        ``str`` but altLabels, which is a list of ``str``. ``attrs["counts"]``: rows,
+        occupations, and for each language the occupations it lacks.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, and the column or rows (counted from 1, without
             the header) at fault: no content, not UTF-8, not CSV, a column missing, a
             cell empty, an ISCO code that is not digits, an occupation twice in a
-            language.
+            language or with two ISCO codes.
     """
+    if not paths:
+        raise ValueError("read_occupations needs the path of at least one file")
+    occupations = pd.concat([_read(path) for path in paths], ignore_index=True)
+    names = ", ".join(map(str, paths))
+    twice = occupations.duplicated(["conceptUri", "language"])
+    if twice.any():
+        uri, language = occupations.loc[twice, ["conceptUri", "language"]].iloc[0]
+        raise ValueError(f"{names}: {uri} comes twice in language {language!r}")
+    codes = occupations.groupby("conceptUri")["iscoGroup"].nunique()
+    if (codes > 1).any():
+        raise ValueError(f"{names}: {codes.idxmax()} has {codes.max()} ISCO codes")
+    languages = occupations.groupby("language").size()
+    occupations.attrs["counts"] = {
+        "rows": len(occupations),
+        "occupations": len(codes),
+        **{f"missing in {name}": len(codes) - n for name, n in languages.items()},
+    }
+    return occupations
+
+
+def load_occupations() -> pd.DataFrame:
+    """Read ESCO's occupations, or what stands in for them.
+
+    They come from ``esco/occupations_*.csv`` in the folder that ``USETUNE_DATA``
+    names: ESCO sends its download by e-mail, so that nothing can be fetched here. Where
+    there is none, the occupations that this project ships are read, with a warning.
+
+    Returns:
+        As `read_occupations`; ``attrs["source"]`` says which they are.
+    """
+    folder = os.environ.get("USETUNE_DATA")
+    paths = sorted(Path(folder).glob("esco/occupations_*.csv")) if folder else []
+    if paths:
+        occupations = read_occupations(*paths)
+        occupations.attrs["source"] = "ESCO"
+    else:
+        occupations = read_occupations(datasets.shipped("occupations.csv"))
+        occupations.attrs["source"] = "occupations shipped with usetune, NOT ESCO's"
+        warnings.warn(
+            f"USETUNE_DATA has no esco/occupations_*.csv; using the "
+            f"{occupations.attrs['source']}",
+            stacklevel=2,
+        )
+    return occupations
+
+
+def _read(path: str | Path) -> pd.DataFrame:
     table = read_table(path, _COLUMNS)
     if "language" not in table:
-        table["language"] = "en"
+        name = re.search(r"_([a-z]{2})$", Path(path).stem)
+        table["language"] = name[1] if name else "en"
     occupations = table[[*_COLUMNS, "language"]].copy()
     for column in ("conceptUri", "preferredLabel", "description", "language"):
         _refuse(path, column, table[column].str.strip() == "", "is empty")
+        occupations[column] = table[column].str.strip()
     codes = table["iscoGroup"].str.fullmatch(r"\d{1,4}")
     _refuse(path, "iscoGroup", ~codes, "is not an ISCO code of 1 to 4 digits")
     twice = table.duplicated(["conceptUri", "language"])
@@ -65,76 +108,35 @@ def _refuse(path: str | Path, column: str, wrong: pd.Series, what: str) -> None:
         raise ValueError(f"{path}, column {column}: {what} in rows {rows[:5]}{more}")
 
 
-def scored_pairs(
-    occupations: pd.DataFrame,
-    anchors: list[str] | None = None,
-    unrelated: int = 2,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Make training pairs by the article's scheme.
-
-    Each anchor, an English preferred label, is paired with its own descriptions
-    (cosine 1), with its alternative labels and its labels in other languages (0.7),
-    and with texts drawn from occupations of other ISCO sub-major groups (0).
+def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
+    """Every label of every occupation, once.
 
     Args:
         occupations: as `read_occupations` returns.
-        anchors: English preferred labels. Default: all of them.
-        unrelated: unrelated pairs for each related one.
-        seed: of the draw and of the order of the rows.
 
     Returns:
-        DataFrame base, ref (str), similarity (float64: 1, 0.7468… or 0.5) in random
-        order; no pair twice.
-
-    Raises:
-        ValueError: if an anchor is no English preferred label, or too few unrelated
-            texts exist.
+        DataFrame conceptUri, iscoGroup, language, text, preferred (bool) and shared
+        (bool: other occupations have a label of the same text), no text twice in an
+        occupation. ``attrs["counts"]``: labels read, repeated in their occupation and
+        left out, kept, and how many of the texts kept are shared.
     """
-    english = occupations[occupations["language"] == "en"].set_index("preferredLabel")
-    if anchors is None:
-        anchors = list(english.index)
-    unknown = [anchor for anchor in anchors if anchor not in english.index]
-    if unknown:
-        raise ValueError(f"anchors that are no English preferred label: {unknown}")
-    generator = np.random.default_rng(seed)
-    texts = _texts(occupations)
-    pairs = []
-    for anchor in anchors:
-        uri, code = english.loc[anchor, ["conceptUri", "iscoGroup"]]
-        own = texts[(texts["conceptUri"] == uri) & (texts["text"] != anchor)]
-        own = own.drop_duplicates("text")
-        others = texts.loc[texts["group"] != code[:_RELATED_DIGITS], "text"].unique()
-        others = np.setdiff1d(others, [anchor, *own["text"]])
-        count = unrelated * len(own)
-        if count > len(others):
-            raise ValueError(
-                f"{anchor!r} needs {count} unrelated texts, and {len(others)} exist"
-            )
-        drawn = generator.choice(others, count, replace=False)
-        refs = [*own["text"], *drawn]
-        cosines = [*own["cosine"], *[COSINE_UNRELATED] * count]
-        pairs.append(pd.DataFrame({"base": anchor, "ref": refs, "cosine": cosines}))
-    table = pd.concat(pairs, ignore_index=True)
-    table["similarity"] = np.asarray(angular_similarity(table["cosine"].to_numpy()))
-    order = generator.permutation(len(table))
-    return table.loc[order, ["base", "ref", "similarity"]].reset_index(drop=True)
-
-
-def _texts(occupations: pd.DataFrame) -> pd.DataFrame:
-    """Every text with its occupation, its ISCO group and its cosine to the anchor."""
-    labels = occupations.assign(
-        text=[
-            [preferred, *alternatives]
-            for preferred, alternatives in zip(
-                occupations["preferredLabel"], occupations["altLabels"], strict=True
-            )
-        ],
-        cosine=COSINE_ALTERNATIVE,
-    ).explode("text")
-    descriptions = occupations.assign(
-        text=occupations["description"], cosine=COSINE_DESCRIPTION
+    columns = ["conceptUri", "iscoGroup", "language"]
+    preferred = occupations[columns].assign(
+        text=occupations["preferredLabel"], preferred=True
     )
-    texts = pd.concat([descriptions, labels], ignore_index=True)
-    texts["group"] = texts["iscoGroup"].str[:_RELATED_DIGITS]
-    return texts[["conceptUri", "group", "text", "cosine"]]
+    alternative = occupations[columns].assign(
+        text=occupations["altLabels"], preferred=False
+    )
+    alternative = alternative.explode("text").dropna(subset="text")
+    labels = pd.concat([preferred, alternative], ignore_index=True)
+    # Preferred labels come first, so it is their copies that go.
+    kept = labels.drop_duplicates(["conceptUri", "text"]).reset_index(drop=True)
+    owners = kept.groupby("text")["conceptUri"].transform("nunique")
+    kept["shared"] = owners > 1
+    kept.attrs["counts"] = {
+        "labels": len(labels),
+        "repeated in their occupation": len(labels) - len(kept),
+        "kept": len(kept),
+        "texts shared by occupations": kept.loc[kept["shared"], "text"].nunique(),
+    }
+    return kept

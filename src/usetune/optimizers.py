@@ -1,4 +1,4 @@
-"""Adam, in one pass over memory."""
+"""Adam in one pass over memory, its settings and the schedule of its rate."""
 
 from typing import Any
 
@@ -40,3 +40,37 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def article_optimizer() -> keras.optimizers.Optimizer:
+    """A new optimizer with the article's settings."""
+    return FusedAdam(
+        learning_rate=1e-5, beta_1=0.9, beta_2=0.9999, epsilon=1e-7, clipnorm=1.0
+    )
+
+
+def warmup_cosine(
+    peak: float, steps: int, warmup: float = 0.1
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """A learning rate that rises in a line to its peak, then falls as a cosine to 0.
+
+    Args:
+        peak: the highest learning rate.
+        steps: batches of the whole training.
+        warmup: share of them to rise in, in [0, 1).
+
+    Raises:
+        ValueError: if ``warmup`` is outside of [0, 1) or ``steps`` not positive.
+    """
+    if not 0 <= warmup < 1 or steps < 1:
+        raise ValueError(
+            "warmup must be in [0, 1) and steps at least 1. "
+            f"Received: {warmup} and {steps}"
+        )
+    rising = round(steps * warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if rising else peak,
+        decay_steps=steps - rising,
+        warmup_target=peak if rising else None,
+        warmup_steps=rising,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
@@ -123,6 +124,62 @@ def plot_curves(
     ax.set(xlabel="epoch", ylabel=ylabel, title=title)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
+    return ax
+
+
+def plot_trade_off(
+    points: pd.DataFrame,
+    x: str,
+    y: str,
+    label: str = "alpha",
+    group: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what was learned against what was kept, a point for each encoder.
+
+    Args:
+        points: one row for each point, with the columns ``x``, ``y`` and ``label``.
+            Columns ``{y}_low`` and ``{y}_high``, where there are, are drawn as bars.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        label: column of the numbers written beside the points.
+        group: column whose values are joined by a line each. Default: one line.
+        ax: where to draw. Default: a new figure.
+
+    Returns:
+        The Axes drawn on.
+
+    Raises:
+        ValueError: if a column is missing.
+    """
+    wanted = [name for name in (x, y, label, group) if name is not None]
+    missing = [name for name in wanted if name not in points]
+    if missing:
+        raise ValueError(f"points lacks {missing}. Received: {list(points.columns)}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+    lines = points.groupby(group, sort=False) if group else [(None, points)]
+    for name, line in lines:
+        drawn = ax.plot(line[x], line[y], marker="o", label=name)[0]
+        if {f"{y}_low", f"{y}_high"} <= {*points.columns}:
+            ax.vlines(
+                line[x],
+                line[f"{y}_low"],
+                line[f"{y}_high"],
+                color=drawn.get_color(),
+                alpha=0.4,
+            )
+        for row in line.to_dict("records"):
+            ax.annotate(
+                f"{row[label]:g}",
+                (row[x], row[y]),
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+    ax.set(xlabel=x, ylabel=y)
+    if group:
+        ax.legend(title=group)
     return ax
 
 

@@ -63,6 +63,10 @@ class SavedModelEncoder(Encoder):
 
     def compact(self, texts: Sequence[str]) -> SavedModelEncoder:
         """An independent copy; nothing is left out, as its graph is not known."""
+        return self.copy()
+
+    def copy(self) -> SavedModelEncoder:
+        """An independent encoder with the same weights."""
         copy = SavedModelEncoder(self.folder)
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)

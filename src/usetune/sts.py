@@ -153,6 +153,27 @@ def sts_benchmark(
     )
 
 
+class STSMeasure:
+    """The Pearson correlation of `sts_benchmark`, as a measure for `fine_tune`.
+
+    Args:
+        split: see `load_sts`.
+        language: see `load_sts`.
+
+    Attributes:
+        texts: every text that is encoded.
+    """
+
+    def __init__(self, split: str = "dev", language: str = "en") -> None:
+        self._split, self._language = split, language
+        pairs = load_sts(split, language)
+        self.texts = [*pairs["sentence1"], *pairs["sentence2"]]
+
+    def __call__(self, encoder: TextEncoder) -> dict[str, float]:
+        """{"sts": Pearson's correlation}."""
+        return {"sts": sts_benchmark(encoder, self._split, self._language).pearson}
+
+
 def load_sts(
     split: str = "dev", language: str = "en", parsing: str = "all"
 ) -> pd.DataFrame:

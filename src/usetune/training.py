@@ -1,18 +1,19 @@
 """Fine-tuning: the only module that fits anything."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
-import tensorflow as tf
 
+from usetune.callbacks import WATCHED, Figures, Measure
 from usetune.encoder import Encoder
-from usetune.optimizers import FusedAdam
-from usetune.pairs import COLUMNS, split_pairs
-from usetune.siamese import build_siamese
+from usetune.splits import split_pairs
+from usetune.tasks import task_for
 
 # What the article did that `fine_tune` does otherwise by default: it validated on the
 # last rows and stopped early by the training loss. fine_tune(..., **ARTICLE_RECIPE)
@@ -34,8 +35,8 @@ class FineTuned:
     Attributes:
         encoder: the tuned encoder, independent of the one it started from.
         history: one row per epoch, from 1; row 0 is the validation before training.
-            Columns as Keras names them: loss, mean_absolute_error, …, and the same
-            with the prefix ``val_``.
+            Columns as Keras names them: loss, mean_absolute_error, …, the same with
+            the prefix ``val_``, and the figures of the measures.
         training: the pairs trained on.
         validation: the pairs validated on.
     """
@@ -50,41 +51,62 @@ def fine_tune(
     encoder: Encoder,
     pairs: pd.DataFrame,
     *,
+    validation: pd.DataFrame | None = None,
     epochs: int = 20,
-    batch_size: int = 8,
+    steps_per_epoch: int | None = None,
+    batch_size: int | None = None,
     split: str = "stratified",
     validation_split: float = 0.2,
+    measures: Sequence[Measure] = (),
     monitor: str = "val_loss",
+    guard: Mapping[str, float] | None = None,
     patience: int = 3,
     min_delta: float = 0.0,
+    loss: keras.losses.Loss | str | None = None,
     optimizer: keras.optimizers.Optimizer | None = None,
     seed: int = 0,
     log_dir: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
 ) -> FineTuned:
-    """Train an encoder so that the angular similarity of pairs follows their scores.
+    """Train an encoder on pairs of texts.
 
-    The defaults are the article's (mean squared error, batches of 8, at most 20
-    epochs), but for the split and what early stopping watches: see ARTICLE_RECIPE.
+    Scored pairs (base, ref, similarity) train their angular similarity to follow the
+    scores; the defaults are the article's (mean squared error, batches of 8, at most
+    20 epochs, Adam with learning rate 1e-5), but for the split and what early stopping
+    watches: see ARTICLE_RECIPE.
+
+    Positive pairs (anchor, positive, and perhaps negative_1, …) train each anchor to
+    find its positive among those of the batch: `MultipleNegativesRanking`, batches of
+    128, Adam with a warm-up to 5e-4 and a cosine decay. Two pairs with the same value
+    of the column occupation, or without that column with the same positive, are never
+    negatives of each other.
 
     Only the rows of the embedding table that the texts use are trained, which gives
     the same weights as training all of them (`UniversalSentenceEncoder.compact`).
 
     Args:
         encoder: where to start; left as it is.
-        pairs: DataFrame with base, ref (str) and similarity (in [0, 1]).
+        pairs: DataFrame with base, ref (str) and similarity (in [0, 1]), or with
+            anchor and positive (str).
+        validation: pairs to validate on. Default: a part of ``pairs``.
         epochs: passes over the training pairs, at most.
-        batch_size: pairs in a step.
-        split: "stratified" or "tail", see `split_pairs`.
-        validation_split: share of the pairs to validate on.
-        monitor: the column of the history that early stopping watches, less is
-            better. With a ``val_`` column the best epoch's weights are kept, with
-            another one the last epoch's.
+        steps_per_epoch: batches that make an epoch. Default: one pass.
+        batch_size: pairs in a step. Default: 8 scored or 128 positive pairs.
+        split: "stratified", "group" or "tail", see `split_pairs`.
+        validation_split: share of the pairs, or groups, to validate on.
+        measures: figures to take before training and after each epoch.
+        monitor: the column of the history that early stopping watches: of a measure
+            more is better, of a loss less. With a ``val_`` column or a measure the
+            best epoch's weights are kept, with another column the last epoch's.
+        guard: columns of measures with the least value that an epoch must reach to be
+            kept, {"sts": 0.83} say. If none does, a warning says so, and the weights
+            from before training are kept.
         patience: epochs without improvement before training stops.
         min_delta: change of ``monitor`` that counts as improvement.
-        optimizer: built for this call. Default: the article's, Adam with learning rate
-            1e-5, beta_2 0.9999 and each variable's gradient clipped to norm 1.
+        loss: a Keras loss on what `build_siamese` (scored pairs) or `build_embedder`
+            (positive pairs) gives.
+        optimizer: built for this call.
         seed: of the split and of the order of the pairs. One seed, one result.
         log_dir: a folder for TensorBoard's logs.
         callbacks: further Keras callbacks.
@@ -94,63 +116,81 @@ def fine_tune(
         The tuned encoder with what was measured on the way.
 
     Raises:
-        ValueError: if a column is missing, the rows cannot be split, ``monitor`` is
-            not in the history, or the optimizer would also move rows of the table
-            that no text uses.
+        ValueError: if the columns are neither of both, the rows cannot be split,
+            ``monitor`` or ``guard`` is not in the history, or the optimizer would also
+            move rows of the table that no text uses.
         TypeError: if a text is not a ``str``.
     """
-    missing = [column for column in COLUMNS if column not in pairs]
-    if missing:
-        raise ValueError(f"pairs lacks {missing}. Received: {list(pairs.columns)}")
-    if not pairs["similarity"].between(0, 1).all():
-        raise ValueError("pairs: similarity must be a number in [0, 1] in every row")
-    training, validation = split_pairs(pairs, validation_split, split, seed)
-    student = encoder.compact([*pairs["base"], *pairs["ref"]])
-    siamese = build_siamese(student)
-    siamese.compile(
-        optimizer=optimizer or article_optimizer(),
-        loss="mean_squared_error",
-        metrics=["mean_absolute_error", "mean_absolute_percentage_error"],
+    task = task_for(pairs)
+    if validation is None:
+        training, validation = split_pairs(pairs, validation_split, split, seed)
+    else:
+        training = pairs
+    batch_size = batch_size or task.batch_size
+    steps = steps_per_epoch or -(-len(training) // batch_size)
+    texts = [
+        text
+        for source in (training, validation)
+        for column in task.columns
+        for text in source[column]
+    ]
+    for measure in measures:
+        texts += measure.texts
+    student = encoder.compact(texts)
+    model = task.build(student)
+    model.compile(
+        optimizer=optimizer or task.optimizer(epochs * steps),
+        loss=loss or task.loss,
+        metrics=task.metrics,
     )
     if student.count_params() < encoder.count_params():
-        _check_rowwise(siamese.optimizer, siamese.trainable_variables)
+        _check_rowwise(model.optimizer, model.trainable_variables)
     # Built within the first step, it would have that step traced twice.
-    siamese.optimizer.build(siamese.trainable_variables)
-    validation_data = pairs_dataset(validation).batch(batch_size)
-    before = siamese.evaluate(validation_data, return_dict=True, verbose=0)
-    if monitor.removeprefix("val_") not in before:
-        raise ValueError(
-            f"monitor must be one of {sorted(before)}, with or without the prefix "
-            f"'val_'. Received: {monitor!r}"
-        )
+    model.optimizer.build(model.trainable_variables)
+    # In random order: neighbours in a file often belong together.
+    shuffled = validation.sample(frac=1, random_state=seed)
+    validation_data = task.dataset(shuffled).batch(batch_size)
+    before = model.evaluate(validation_data, return_dict=True, verbose=0)
+    before = {f"val_{name}": value for name, value in before.items()}
+    figures = Figures(student, measures, monitor, guard or {})
+    before |= figures.measure()
+    known = {*before, *(name.removeprefix("val_") for name in before)}
+    for name in (monitor, *figures.guard):
+        if name not in known:
+            raise ValueError(
+                f"monitor and guard must be among {sorted(known)}. Received: {name!r}"
+            )
     stop = keras.callbacks.EarlyStopping(
-        monitor,
-        mode="min",
+        WATCHED,
+        mode="max",
         patience=patience,
         min_delta=min_delta,
-        restore_best_weights=monitor.startswith("val_"),
+        restore_best_weights=monitor in before,
     )
     logs = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
-    history = siamese.fit(
-        pairs_dataset(training).shuffle(len(training), seed=seed).batch(batch_size),
+    start = model.get_weights()
+    data = task.dataset(training).shuffle(len(training), seed=seed)
+    history = model.fit(
+        (data.repeat() if steps_per_epoch else data).batch(batch_size),
         validation_data=validation_data,
         epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
         shuffle=False,
-        callbacks=[stop, *logs, *callbacks],
+        callbacks=[figures, stop, *logs, *callbacks],
         verbose=verbose,
-    )
+    ).history
+    if max(history.pop(WATCHED)) == -np.inf:
+        model.set_weights(start)
+        warnings.warn(
+            f"no epoch reached the guard {dict(figures.guard)}, so the encoder has the "
+            "weights from before training",
+            stacklevel=2,
+        )
     return FineTuned(
         encoder=student.expand(encoder),
-        history=_history_frame(before, history.history),
+        history=_history_frame(before, history),
         training=training,
         validation=validation,
-    )
-
-
-def article_optimizer() -> keras.optimizers.Optimizer:
-    """A new optimizer with the article's settings."""
-    return FusedAdam(
-        learning_rate=1e-5, beta_1=0.9, beta_2=0.9999, epsilon=1e-7, clipnorm=1.0
     )
 
 
@@ -176,26 +216,9 @@ def _check_rowwise(
         )
 
 
-def pairs_dataset(pairs: pd.DataFrame) -> tf.data.Dataset:
-    """Pairs as inputs and targets of `build_siamese`'s model, one at a time.
-
-    Args:
-        pairs: DataFrame with base, ref and similarity.
-
-    Returns:
-        Dataset of ({"base": string (), "ref": string ()}, float32 (1,)).
-    """
-    texts = {
-        column: tf.constant(pairs[column].tolist(), tf.string)
-        for column in ("base", "ref")
-    }
-    similarity = pairs["similarity"].to_numpy("float32")[:, None]
-    return tf.data.Dataset.from_tensor_slices((texts, similarity))
-
-
 def _history_frame(
     before: dict[str, float], history: dict[str, list[Any]]
 ) -> pd.DataFrame:
-    start = pd.DataFrame({f"val_{name}": [value] for name, value in before.items()})
+    start = pd.DataFrame({name: [value] for name, value in before.items()})
     epochs = pd.concat([start, pd.DataFrame(history)], ignore_index=True)
     return epochs.rename_axis("epoch")[list(history)]
