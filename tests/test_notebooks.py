@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-NAMES = ["01_baseline", "02_fine_tune", "03_compare"]
+NAMES = [
+    "01_baseline",
+    "02_fine_tune",
+    "03_compare",
+    "04_training_data",
+    "05_without_forgetting",
+    "your_domain",
+]
 
 
 def test_the_expected_notebooks_are_there():
@@ -37,3 +44,5 @@ def test_stored_notebook(name):
 def test_stored_outputs_come_from_the_real_data():
     text = (FOLDER / "03_compare.ipynb").read_text()
     assert "the article's own pairs" in text and "n = 1440" in text
+    for name in NAMES[3:5]:
+        assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()

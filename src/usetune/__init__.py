@@ -19,8 +19,10 @@ from usetune.plots import (
     plot_trade_off,
 )
 from usetune.pretrained import load_encoder
+from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
 from usetune.siamese import AngularSimilarity, build_embedder, build_siamese
 from usetune.similarity import angular_similarity, cosine_similarity
+from usetune.soups import fine_tune_soup, trade_off
 from usetune.splits import check_leaks, split_pairs
 from usetune.sts import STSMeasure, STSResult, load_sts, sts_benchmark
 from usetune.training import ARTICLE_RECIPE, FineTuned, fine_tune
@@ -43,6 +45,7 @@ __all__ = [
     "compare_similarity",
     "cosine_similarity",
     "fine_tune",
+    "fine_tune_soup",
     "hard_negatives",
     "interpolate",
     "label_pairs",
@@ -51,14 +54,18 @@ __all__ = [
     "load_occupations",
     "load_pairs",
     "load_sts",
+    "nearest",
     "occupation_labels",
     "plot_curves",
     "plot_similarity",
     "plot_trade_off",
     "prepare_device",
     "read_occupations",
+    "relevant_ranks",
+    "retrieval_measures",
     "scored_pairs",
     "split_pairs",
     "sts_benchmark",
+    "trade_off",
     "warmup_cosine",
 ]

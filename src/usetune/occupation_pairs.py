@@ -115,7 +115,7 @@ class _OtherTexts:
         if (outer, inner) not in self._between:
             within = self._under(outer)
             if inner is not None:
-                within = np.setdiff1d(within, self._under(inner))
+                within = _without(within, self._under(inner))
             self._between[outer, inner] = within
         return self._between[outer, inner]
 
@@ -156,9 +156,9 @@ class _OtherTexts:
 def _without(ordered: np.ndarray, left_out: np.ndarray) -> np.ndarray:
     """A sorted array without some of its values."""
     places = np.searchsorted(ordered, left_out)
-    places = places[places < len(ordered)]
-    found = places[np.isin(ordered[places], left_out)]
-    return np.delete(ordered, found)
+    inside = places < len(ordered)
+    places, left_out = places[inside], left_out[inside]
+    return np.delete(ordered, places[ordered[places] == left_out])
 
 
 def _texts(occupations: pd.DataFrame) -> pd.DataFrame:

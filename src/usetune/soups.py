@@ -1,0 +1,83 @@
+"""Averages of weights: several tuned encoders, or a tuned one and its base."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from usetune.callbacks import Measure
+from usetune.domain import DomainBenchmark
+from usetune.encoder import Encoder, interpolate
+from usetune.training import fine_tune
+
+
+def fine_tune_soup(
+    encoder: Encoder,
+    pairs: pd.DataFrame,
+    *,
+    members: int = 3,
+    seed: int = 0,
+    **settings: Any,
+) -> Encoder:
+    """Fine-tune several times from one start, and average the weights.
+
+    The average is often better than each of its members, on what was learned and on
+    what was known before, at no cost when it is used (Wortsman et al., "Model soups",
+    2022, section 3: the uniform soup).
+
+    Args:
+        encoder: where every member starts; left as it is.
+        pairs: as of `fine_tune`.
+        members: how many; member i has the seed ``seed`` + i.
+        seed: of the first member.
+        **settings: further arguments of `fine_tune`; without ``validation``, every
+            member splits the pairs by its own seed.
+
+    Returns:
+        The average encoder.
+
+    Raises:
+        ValueError: if ``members`` is not positive, or as `fine_tune`.
+    """
+    if members < 1:
+        raise ValueError(f"members must be at least 1. Received: {members}")
+    soup = fine_tune(encoder, pairs, seed=seed, **settings).encoder
+    for number in range(1, members):
+        member = fine_tune(encoder, pairs, seed=seed + number, **settings).encoder
+        soup = interpolate(soup, member, 1 / (number + 1))
+    return soup
+
+
+def trade_off(
+    base: Encoder,
+    tuned: Encoder,
+    alphas: Sequence[float],
+    domain: DomainBenchmark,
+    measures: Sequence[Measure] = (),
+    samples: int = 200,
+) -> pd.DataFrame:
+    """Measure the encoders between base and tuned: what is learned, what is kept.
+
+    Args:
+        base: where ``tuned`` started.
+        tuned: the tuned encoder.
+        alphas: places between them, see `interpolate`.
+        domain: what was to be learned.
+        measures: further figures, of what was to be kept, say.
+        samples: bootstrap samples for the intervals.
+
+    Returns:
+        DataFrame, one row for each alpha: alpha, the figures of the measures, and
+        those of the domain, each with ``_low`` and ``_high``, its 95 % interval.
+    """
+    rows = []
+    for alpha in alphas:
+        encoder = interpolate(base, tuned, alpha)
+        row = {"alpha": alpha}
+        for measure in measures:
+            row |= measure(encoder)
+        for name, figure in domain.score(encoder).intervals(samples).iterrows():
+            row[name] = figure["value"]
+            row[f"{name}_low"], row[f"{name}_high"] = figure["low"], figure["high"]
+        rows.append(row)
+    return pd.DataFrame(rows)
