@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import DomainBenchmark
+from usetune import DomainBenchmark, DomainScores
 
 CORPUS = ["baker", "cook", "nurse", "doctor", "clerk"]
 PAIRS = pd.DataFrame(
@@ -74,6 +74,24 @@ def test_figures(seed):
         assert figures[name] == pytest.approx(value, abs=2e-6), name
 
 
+def test_auc_and_margin_with_ties():
+    generator = np.random.default_rng(0)
+    related, unrelated = generator.integers(0, 6, (2, 80)) / 5
+    queries = pd.DataFrame(
+        {
+            **dict.fromkeys(["recall@1", "recall@10", "mrr@10"], 0.0),
+            "related": related,
+            "unrelated": unrelated,
+            "positive": "p",
+        }
+    )
+    figures = DomainScores(queries, pd.DataFrame(index=["p"]), 0).figures()
+    wins = [(r > u) + 0.5 * (r == u) for r in related for u in unrelated]
+    assert figures["auc"] == pytest.approx(np.mean(wins), abs=1e-9)
+    margin = np.mean(related) - np.mean(unrelated)
+    assert figures["margin"] == pytest.approx(margin, abs=1e-9)
+
+
 def test_other_texts_are_other():
     many = pd.concat([PAIRS] * 50, ignore_index=True)
     benchmark = DomainBenchmark(many, CORPUS)
@@ -105,9 +123,7 @@ def test_bootstrap_draws_positives_with_their_queries():
 def test_coverage():
     """The interval holds the mean of the population in about 95 of 100 samples."""
     generator = np.random.default_rng(0)
-    covered = 0
-    benchmark = DomainBenchmark(PAIRS, CORPUS)
-    scores = benchmark.score(Random(0))
+    covered, widths = 0, []
     for seed in range(200):
         values = generator.random(60)
         names = [f"p{number}" for number in range(60)]
@@ -119,10 +135,13 @@ def test_coverage():
                 "positive": names,
             }
         )
-        sample = type(scores)(queries, pd.DataFrame(index=names), seed)
+        sample = DomainScores(queries, pd.DataFrame(index=names), seed)
         row = sample.intervals(samples=200).loc["recall@1"]
         covered += row["low"] <= 0.5 <= row["high"]
+        error = values.std(ddof=1) / np.sqrt(60)
+        widths.append((row["high"] - row["low"]) / (2 * 1.96 * error))
     assert 0.88 < covered / 200 < 0.99
+    assert 0.93 < np.mean(widths) < 1.07
 
 
 def test_comparison():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune import FusedAdam
+from usetune import FusedAdam, warmup_cosine
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_configuration():
     optimizer = FusedAdam(1e-4, beta_2=0.9)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, FusedAdam) and again.beta_2 == 0.9
+
+
+def test_warmup_and_cosine():
+    schedule = warmup_cosine(0.5, steps=100, warmup=0.2)
+    rates = [float(schedule(step)) for step in range(101)]
+    np.testing.assert_allclose(rates[:21], np.linspace(0, 0.5, 21), atol=1e-6)
+    falling = 0.25 * (1 + np.cos(np.pi * np.arange(81) / 80))
+    np.testing.assert_allclose(rates[20:], falling, atol=1e-6)
+    assert float(warmup_cosine(0.5, steps=10, warmup=0)(0)) == 0.5
+    for warmup, steps in ((1, 10), (-0.1, 10), (0.1, 0)):
+        with pytest.raises(ValueError, match=f"Received: {warmup} and {steps}"):
+            warmup_cosine(0.5, steps, warmup)
