@@ -13,7 +13,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,9 +28,9 @@ CALLS = 50
 
 @dataclass
 class Round:
-    """Work of so many units. It may return seconds for what it left out."""
+    """Work of so many units. A float that it returns is seconds that it left out."""
 
-    work: Callable[[], float | None]
+    work: Callable[[], object]
     units: float = 1.0
 
 
@@ -44,16 +44,9 @@ def sentences() -> list[str]:
 def titles() -> list[str]:
     import random
 
-    import pandas as pd
+    from usetune import load_occupations
 
-    from usetune.datasets import shipped
-
-    if "USETUNE_DATA" in os.environ:
-        path = os.environ["USETUNE_DATA"] + "/esco/occupations_en.csv"
-        labels = pd.read_csv(path)["altLabels"].dropna().str.split("\n").explode()
-    else:
-        table = pd.read_csv(shipped("occupations.csv"))
-        labels = table["altLabels"].dropna().str.split("\n").explode()
+    labels = load_occupations()["altLabels"].explode().dropna()
     distinct = list(dict.fromkeys(labels))
     random.Random(0).shuffle(distinct)
     return distinct[:SENTENCES]
@@ -74,7 +67,7 @@ def encode_plain(texts: Callable[[], list[str]]) -> Round:
     plain = _plain_graph(load_encoder())
     batch = sorted((text.encode() for text in texts()), key=len)
     parts = [tf.constant(batch[i : i + 128]) for i in range(0, len(batch), 128)]
-    return Round(lambda: _consume(plain(part).numpy() for part in parts), len(batch))
+    return Round(lambda: [plain(part).numpy() for part in parts], len(batch))
 
 
 def encode_wheel(texts: Callable[[], list[str]]) -> Round:
@@ -120,14 +113,14 @@ def matrix_product(size: int = 4096) -> Round:
     import tensorflow as tf
 
     a, b = tf.random.normal((2, size, size))
-    return Round(lambda: _consume([tf.matmul(a, b).numpy()]), 2 * size**3 / 1e9)
+    return Round(lambda: tf.matmul(a, b).numpy(), 2 * size**3 / 1e9)
 
 
 def score() -> Round:
     from usetune import load_encoder, sts_benchmark
 
     encoder = load_encoder()
-    return Round(lambda: _consume([sts_benchmark(encoder)]))
+    return Round(lambda: sts_benchmark(encoder))
 
 
 def score_article() -> Round:
@@ -155,7 +148,7 @@ def train(whole_table: bool = False) -> Round:
     siamese.compile(optimizer, "mean_squared_error")
     data = task_for(pairs).dataset(pairs).batch(BATCH_SIZE)
     fit = partial(siamese.fit, data, verbose=0, shuffle=False)
-    return Round(lambda: _consume([fit()]), len(pairs) // BATCH_SIZE)
+    return Round(fit, len(pairs) // BATCH_SIZE)
 
 
 def train_article() -> Round:
@@ -164,7 +157,7 @@ def train_article() -> Round:
     pairs = load_article_pairs().iloc[:80]
     siamese, _ = _article_siamese(_article_layer(_exported()))
     fit = partial(siamese.fit, *_article_data(pairs), batch_size=BATCH_SIZE, verbose=0)
-    return Round(lambda: _consume([fit()]), len(pairs) // BATCH_SIZE)
+    return Round(fit, len(pairs) // BATCH_SIZE)
 
 
 def job() -> Round:
@@ -207,12 +200,6 @@ def job_article() -> Round:
         return left_out + _one_by_one(encoder)
 
     return Round(work)
-
-
-def _consume(results: Iterable[object]) -> None:
-    """Wait for all results, return nothing."""
-    for _ in results:
-        pass
 
 
 def _plain_graph(encoder: object) -> Callable:

@@ -206,6 +206,12 @@ def test_negatives_are_trained_on(base, positive_pairs, occupations):
     assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
 
 
+def test_validation_without_the_negatives(base, positive_pairs, occupations):
+    few = hard_negatives(base, positive_pairs.iloc[:8], occupations)
+    with pytest.raises(ValueError, match=r"validation lacks.*\['negative_1'\]"):
+        fine_tune(base, few, validation=positive_pairs.iloc[8:12])
+
+
 def test_epochs_of_so_many_steps(base, positive_pairs):
     steps = []
     count = keras.callbacks.LambdaCallback(

@@ -4,7 +4,8 @@ from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
 from usetune.encoder import Encoder, interpolate
 from usetune.losses import MultipleNegativesRanking
-from usetune.occupation_pairs import hard_negatives, label_pairs, scored_pairs
+from usetune.occupation_pairs import hard_negatives, label_pairs
+from usetune.occupation_scores import scored_pairs
 from usetune.occupations import (
     load_occupations,
     occupation_labels,

@@ -48,21 +48,20 @@ class Figures(keras.callbacks.Callback):
         super().__init__()
         self._encoder, self._measures = encoder, measures
         self._monitor, self.guard = monitor, guard
-        self._names: set[str] = set()
 
     def measure(self) -> dict[str, float]:
         """All figures of the encoder as it is now."""
         figures = {}
         for measure in self._measures:
             figures |= measure(self._encoder)
-        self._names = set(figures)
         return figures
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Add the figures to the logs."""
-        logs |= self.measure()
+        figures = self.measure()
+        logs |= figures
         watched = logs[self._monitor]
-        if self._monitor not in self._names:
+        if self._monitor not in figures:
             watched = -watched
         passed = all(logs[name] >= least for name, least in self.guard.items())
         logs[WATCHED] = watched if passed else -np.inf

@@ -78,11 +78,12 @@ class DomainBenchmark:
         queries["related"] = np.sum(anchors * corpus[self._relevant], axis=1)
         queries["unrelated"] = np.sum(anchors * corpus[self._others], axis=1)
         queries["positive"] = self.pairs["positive"]
-        positives = pd.DataFrame(index=pd.unique(self.pairs["positive"]))
+        first = ~self.pairs["positive"].duplicated().to_numpy()
+        positives = pd.DataFrame(index=self.pairs["positive"][first])
         if "group" in self.pairs:
             queries["group"] = self.pairs["group"]
-            groups = self.pairs.drop_duplicates("positive")["group"].to_numpy()
-            own = corpus[pd.Index(self.corpus).get_indexer(positives.index)]
+            groups = self.pairs["group"][first].to_numpy()
+            own = corpus[self._relevant[first]]
             same = groups[:, None] == groups
             cosines = own @ own.T
             for name, mask in (

@@ -108,6 +108,31 @@ def _refuse(path: str | Path, column: str, wrong: pd.Series, what: str) -> None:
         raise ValueError(f"{path}, column {column}: {what} in rows {rows[:5]}{more}")
 
 
+def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
+    """Every label as it stands in the file, an occupation's preferred one first.
+
+    Args:
+        occupations: as `read_occupations` returns.
+
+    Returns:
+        DataFrame conceptUri, iscoGroup, language, text and preferred (bool).
+    """
+    labels = occupations[["conceptUri", "iscoGroup", "language"]].assign(
+        text=[
+            [preferred, *alternatives]
+            for preferred, alternatives in zip(
+                occupations["preferredLabel"], occupations["altLabels"], strict=True
+            )
+        ],
+        preferred=[
+            [True, *[False] * len(alternatives)]
+            for alternatives in occupations["altLabels"]
+        ],
+    )
+    labels = labels.explode(["text", "preferred"], ignore_index=True)
+    return labels.astype({"preferred": bool})
+
+
 def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
     """Every label of every occupation, once.
 
@@ -120,16 +145,9 @@ def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
         occupation. ``attrs["counts"]``: labels read, repeated in their occupation and
         left out, kept, and how many of the texts kept are shared.
     """
-    columns = ["conceptUri", "iscoGroup", "language"]
-    preferred = occupations[columns].assign(
-        text=occupations["preferredLabel"], preferred=True
-    )
-    alternative = occupations[columns].assign(
-        text=occupations["altLabels"], preferred=False
-    )
-    alternative = alternative.explode("text").dropna(subset="text")
-    labels = pd.concat([preferred, alternative], ignore_index=True)
-    # Preferred labels come first, so it is their copies that go.
+    labels = all_labels(occupations)
+    # Preferred labels first, so that it is their copies that go.
+    labels = labels.sort_values("preferred", ascending=False, kind="stable")
     kept = labels.drop_duplicates(["conceptUri", "text"]).reset_index(drop=True)
     owners = kept.groupby("text")["conceptUri"].transform("nunique")
     kept["shared"] = owners > 1

@@ -14,7 +14,8 @@ from usetune.tables import read_table
 SCORED = ["base", "ref", "similarity"]
 POSITIVE = ["anchor", "positive"]
 _TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?")
-_OWNER_COLUMNS = ("occupation", "group")
+# What names the thing, or the kind of thing, that texts are about.
+OWNERS = ("occupation", "group")
 _ARTICLE_URL = (
     "https://raw.githubusercontent.com/kapadias/medium-articles/"
     "749c93d1e6373c7911d3076fa8bcc38997cef884/natural-language-processing/"
@@ -52,7 +53,7 @@ def load_pairs(
     if all(column in table for column in SCORED):
         columns = SCORED
     else:
-        owners = [column for column in _OWNER_COLUMNS if column in table]
+        owners = [column for column in OWNERS if column in table]
         columns = [*text_columns(table), *owners]
     pairs = table[columns].copy()
     for column in pairs.columns.drop("similarity", errors="ignore"):

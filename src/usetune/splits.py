@@ -3,10 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from usetune.pairs import text_columns
-
-# What names the thing, or the kind of thing, that texts are about.
-_OWNER_COLUMNS = ("occupation", "group")
+from usetune.pairs import OWNERS, text_columns
 
 
 def split_pairs(
@@ -125,7 +122,7 @@ def check_leaks(training: pd.DataFrame, validation: pd.DataFrame) -> None:
         for pairs in (training, validation)
     ]
     common = {"text": set.intersection(*texts)}
-    for column in _OWNER_COLUMNS:
+    for column in OWNERS:
         if column in training and column in validation:
             common[column] = {*training[column]} & {*validation[column]}
     for kind, values in common.items():

@@ -139,7 +139,10 @@ def sts_benchmark(
         ValueError: see `load_sts`.
         FileNotFoundError: see `load_sts`.
     """
-    pairs = load_sts(split, language, parsing)
+    return _score(encoder, load_sts(split, language, parsing))
+
+
+def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSResult:
     embeddings = encoder.encode([*pairs["sentence1"], *pairs["sentence2"]])
     cosines = np.asarray(cosine_similarity(*np.split(embeddings, 2)))
     pearson = stats.pearsonr(pairs["score"], cosines)
@@ -165,13 +168,12 @@ class STSMeasure:
     """
 
     def __init__(self, split: str = "dev", language: str = "en") -> None:
-        self._split, self._language = split, language
-        pairs = load_sts(split, language)
-        self.texts = [*pairs["sentence1"], *pairs["sentence2"]]
+        self._pairs = load_sts(split, language)
+        self.texts = [*self._pairs["sentence1"], *self._pairs["sentence2"]]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """{"sts": Pearson's correlation}."""
-        return {"sts": sts_benchmark(encoder, self._split, self._language).pearson}
+        return {"sts": _score(encoder, self._pairs).pearson}
 
 
 def load_sts(

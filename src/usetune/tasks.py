@@ -37,6 +37,15 @@ class Task:
     optimizer: Callable[[int], keras.optimizers.Optimizer]
     batch_size: int
 
+    def check(self, pairs: pd.DataFrame) -> None:
+        """Raise ValueError if other pairs lack a column of texts of this task."""
+        missing = [column for column in self.columns if column not in pairs]
+        if missing:
+            raise ValueError(
+                f"validation lacks the columns {missing} of the training pairs. "
+                f"Received: {list(pairs.columns)}"
+            )
+
     def dataset(self, pairs: pd.DataFrame) -> tf.data.Dataset:
         """Pairs as inputs and target (1,) of the model, one at a time."""
         texts = {

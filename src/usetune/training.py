@@ -116,7 +116,8 @@ def fine_tune(
         The tuned encoder with what was measured on the way.
 
     Raises:
-        ValueError: if the columns are neither of both, the rows cannot be split,
+        ValueError: if the columns are neither of both, ``validation`` lacks one of
+            those of ``pairs``, the rows cannot be split,
             ``monitor`` or ``guard`` is not in the history, or the optimizer would also
             move rows of the table that no text uses.
         TypeError: if a text is not a ``str``.
@@ -126,6 +127,7 @@ def fine_tune(
         training, validation = split_pairs(pairs, validation_split, split, seed)
     else:
         training = pairs
+        task.check(validation)
     batch_size = batch_size or task.batch_size
     steps = steps_per_epoch or -(-len(training) // batch_size)
     texts = [
@@ -168,7 +170,7 @@ def fine_tune(
         restore_best_weights=monitor in before,
     )
     logs = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
-    start = model.get_weights()
+    start = model.get_weights() if guard else None
     data = task.dataset(training).shuffle(len(training), seed=seed)
     history = model.fit(
         (data.repeat() if steps_per_epoch else data).batch(batch_size),
@@ -179,7 +181,8 @@ def fine_tune(
         callbacks=[figures, stop, *logs, *callbacks],
         verbose=verbose,
     ).history
-    if max(history.pop(WATCHED)) == -np.inf:
+    watched = history.pop(WATCHED)
+    if guard and max(watched) == -np.inf:
         model.set_weights(start)
         warnings.warn(
             f"no epoch reached the guard {dict(figures.guard)}, so the encoder has the "

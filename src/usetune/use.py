@@ -141,17 +141,25 @@ class UniversalSentenceEncoder(Encoder):
         Returns:
             An independent encoder with the vocabulary of ``base``.
         """
-        copy = UniversalSentenceEncoder(self.sentencepiece, base.embedding.vocabulary)
-        for source in (base, self) if base is not self else (self,):
+        return self._assembled(base, self)
+
+    def copy(self) -> UniversalSentenceEncoder:
+        """An independent encoder with the same vocabulary and weights."""
+        return self._assembled(self)
+
+    def _assembled(
+        self, *sources: UniversalSentenceEncoder
+    ) -> UniversalSentenceEncoder:
+        """First source's vocabulary, the rows of each in turn, own dense weights."""
+        copy = UniversalSentenceEncoder(
+            self.sentencepiece, sources[0].embedding.vocabulary
+        )
+        for source in sources:
             # In parts: TensorFlow's allocator would keep the room of a second table.
             for tokens in np.array_split(source.embedding.tokens(), 128):
                 copy.assign_rows(tokens, source.embedding.lookup(tokens))
         self._assign_dense_to(copy)
         return copy
-
-    def copy(self) -> UniversalSentenceEncoder:
-        """An independent encoder with the same vocabulary and weights."""
-        return self.expand(self)
 
     def assign_rows(self, tokens: np.ndarray, rows: Any) -> None:
         """Write rows (n, 512) of the embedding table, by token id (n,)."""
