@@ -29,11 +29,11 @@ def test_reads_what_is_written(tmp_path):
     ("content", "message"),
     [
         ("", "pairs.csv is empty; expected the columns"),
-        ("base,ref,similarity\n", "a header and no rows"),
+        ("base,ref,similarity\n", "pairs.csv has no rows"),
         ("base,similarity\na,1\n", r"lacks the columns \['ref'\].*found \['base'"),
-        (GOOD + "c,d,\n", "similarity: expected a number. .* row 3: ''"),
-        (GOOD + "c,d,nan\n", "expected a number. .* row 3: 'nan'"),
-        (GOOD + "c,d,high\n", "expected a number. .* row 3: 'high'"),
+        (GOOD + "c,d,\n", "similarity: expected a number in .* row 3: ''"),
+        (GOOD + "c,d,nan\n", "expected a number in .* row 3: 'nan'"),
+        (GOOD + "c,d,high\n", "expected a number in .* row 3: 'high'"),
         (
             GOOD + "c,d,1.01\nc,d,-0.1\n",
             r"in \[0, 1\].* 2 of 4 rows: row 3: '1.01'; row 4",
@@ -95,3 +95,61 @@ def test_positive_pairs(tmp_path):
         load_pairs(path, {"alternative label": "anchor"})
     with pytest.raises(ValueError, match="column group: expected a text.*row 3: ''"):
         load_pairs(write(tmp_path, content + "3,cook,x,\n"), names)
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(
+        '{"base": "NA", "ref": "é", "similarity": 0.5}\n\n'
+        '{"ref": "null", "base": "b", "similarity": 1}\n',
+        encoding="utf-8-sig",
+    )
+    pairs = load_pairs(path)
+    assert pairs.to_numpy().tolist() == [["NA", "é", 0.5], ["b", "null", 1.0]]
+    assert pairs.attrs["shape"] == "scored pairs"
+    path.write_text('{"text": "a", "label": 3}\n{"text": "b", "label": "4"}\n')
+    assert load_pairs(path)["label"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"pairs.jsonl is empty; expected the columns .* or \["),
+        ('{"text": "a", "label": 1}\n{"text": \n', "pairs.jsonl, row 2 is not JSON"),
+        ("[1, 2]\n", "row 1 must be a JSON object"),
+        ('{"text": "a", "label": 1}\n{"text": "b"}\n', "column label.* row 2"),
+        ('{"text": "a", "label": 1}\n{"text": 5, "label": 1}\n', "text.* row 2: 5"),
+    ],
+)
+def test_faults_of_json_lines(tmp_path, content, message):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_pairs(path)
+
+
+def test_parquet(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    table = pd.DataFrame(
+        {"anchor": ["a", "NA"], "positive": ["b", "c"], "negative": ["d", "e"]}
+    )
+    table.to_parquet(path)
+    pairs = load_pairs(path)
+    pd.testing.assert_frame_equal(pairs, table)
+    assert pairs.attrs["shape"] == "triplets"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="pairs.parquet is not a Parquet file"):
+        load_pairs(path)
+
+
+def test_a_data_frame(tmp_path):
+    table = pd.DataFrame({"title": ["a", "b"], "class": [0, 1], "note": [None, None]})
+    pairs = load_pairs(table, {"title": "text", "class": "label"})
+    assert pairs.to_dict("list") == {"text": ["a", "b"], "label": [0, 1]}
+    assert list(table) == ["title", "class", "note"]
+    with pytest.raises(ValueError, match=r"pairs lacks the columns .*found \['title'"):
+        load_pairs(table)
+    both = pd.DataFrame({"base": ["a"], "ref": ["b"], "similarity": [1], "label": [1]})
+    with pytest.raises(ValueError, match="say which with shape="):
+        load_pairs(both)
+    assert "label" not in load_pairs(both, shape="scored pairs")

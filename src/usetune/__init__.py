@@ -1,9 +1,36 @@
 """Adapt a pre-trained sentence encoder to a domain, and measure what it cost."""
 
+from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
+from usetune.converters import (
+    pairs_from_triplets,
+    positive_pairs_from_classes,
+    positive_pairs_from_labelled,
+    triplets_from_classes,
+)
 from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
 from usetune.encoder import Encoder, interpolate
-from usetune.losses import MultipleNegativesRanking
+from usetune.losses import (
+    GIST,
+    AnglE,
+    AngularError,
+    BatchAll,
+    BatchHard,
+    BatchHardSoftMargin,
+    BatchSemiHard,
+    Cached,
+    Contrastive,
+    CoSENT,
+    CosineSquaredError,
+    EmbeddingLoss,
+    Matryoshka,
+    MegaBatchMargin,
+    MultipleNegativesRanking,
+    OnlineContrastive,
+    Softmax,
+    Triplet,
+)
+from usetune.mining import mine_hard_negatives
 from usetune.occupation_pairs import hard_negatives, label_pairs
 from usetune.occupation_scores import scored_pairs
 from usetune.occupations import (
@@ -21,7 +48,7 @@ from usetune.plots import (
 )
 from usetune.pretrained import load_encoder
 from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
-from usetune.siamese import AngularSimilarity, build_embedder, build_siamese
+from usetune.siamese import AngularSimilarity, build_siamese
 from usetune.similarity import angular_similarity, cosine_similarity
 from usetune.soups import fine_tune_soup, trade_off
 from usetune.splits import check_leaks, split_pairs
@@ -30,17 +57,34 @@ from usetune.training import ARTICLE_RECIPE, FineTuned, fine_tune
 
 __all__ = [
     "ARTICLE_RECIPE",
+    "AnglE",
+    "AngularError",
     "AngularSimilarity",
+    "BatchAll",
+    "BatchHard",
+    "BatchHardSoftMargin",
+    "BatchSemiHard",
+    "Cached",
+    "CoSENT",
+    "Contrastive",
+    "CosineSquaredError",
     "DomainBenchmark",
     "DomainScores",
+    "EmbeddingLoss",
     "Encoder",
     "FineTuned",
     "FusedAdam",
+    "GIST",
+    "LOSSES_FOR",
+    "Matryoshka",
+    "MegaBatchMargin",
     "MultipleNegativesRanking",
+    "OnlineContrastive",
     "STSMeasure",
     "STSResult",
+    "Softmax",
+    "Triplet",
     "angular_similarity",
-    "build_embedder",
     "build_siamese",
     "check_leaks",
     "compare_similarity",
@@ -55,11 +99,16 @@ __all__ = [
     "load_occupations",
     "load_pairs",
     "load_sts",
+    "losses_table",
+    "mine_hard_negatives",
     "nearest",
     "occupation_labels",
+    "pairs_from_triplets",
     "plot_curves",
     "plot_similarity",
     "plot_trade_off",
+    "positive_pairs_from_classes",
+    "positive_pairs_from_labelled",
     "prepare_device",
     "read_occupations",
     "relevant_ranks",
@@ -67,6 +116,8 @@ __all__ = [
     "scored_pairs",
     "split_pairs",
     "sts_benchmark",
+    "suggest_loss",
     "trade_off",
+    "triplets_from_classes",
     "warmup_cosine",
 ]

@@ -1,14 +1,13 @@
-"""Measuring an encoder while it is trained."""
+"""Measuring an encoder while it is trained, and keeping its best weights."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
+import pandas as pd
 
 from usetune.encoder import Encoder
-
-WATCHED = "watched"
 
 
 class Measure(Protocol):
@@ -25,17 +24,24 @@ class Measure(Protocol):
         ...
 
 
-class Figures(keras.callbacks.Callback):
-    """Takes measures after each epoch, and sets what early stopping watches.
-
-    The column `WATCHED` of the logs is the monitored figure, its sign such that more is
-    better, and -inf in epochs that do not reach the guard.
+class Watch(keras.callbacks.Callback):
+    """Takes measures after each epoch, keeps the best weights, and stops early.
 
     Args:
         encoder: what is measured, the one that is trained.
         measures: what to take.
         monitor: a column of the logs; of a measure more is better, otherwise less.
-        guard: columns with their least values.
+        guard: columns with the least values that an epoch must reach to be kept.
+        patience: epochs without improvement before training stops.
+        min_delta: change of the monitored figure that counts as improvement.
+
+    Attributes:
+        rows: the logs of each epoch.
+        base: the monitored figure before training, its sign such that more is better;
+            -inf if it is not known or below the guard.
+        best: the same of the best epoch.
+        waited: epochs since then.
+        weights: of the best epoch, where the monitored figure is one of its end.
     """
 
     def __init__(
@@ -44,24 +50,74 @@ class Figures(keras.callbacks.Callback):
         measures: Sequence[Measure],
         monitor: str,
         guard: Mapping[str, float],
+        patience: int,
+        min_delta: float,
     ) -> None:
         super().__init__()
         self._encoder, self._measures = encoder, measures
-        self._monitor, self.guard = monitor, guard
+        self.monitor, self.guard = monitor, dict(guard)
+        self._patience, self._min_delta = patience, min_delta
+        self.rows: list[dict[str, float]] = []
+        self.base = self.best = -np.inf
+        self.waited = 0
+        self.weights: list[np.ndarray] | None = None
 
-    def measure(self) -> dict[str, float]:
-        """All figures of the encoder as it is now."""
+    def start(self, validation: Mapping[str, float]) -> None:
+        """Measure before training.
+
+        Args:
+            validation: the logs of the validation, without the prefix ``val_``.
+
+        Raises:
+            ValueError: if ``monitor`` or ``guard`` is nothing that is measured.
+        """
+        figures = self._measure()
+        self._before = {f"val_{name}": x for name, x in validation.items()} | figures
+        known = {*self._before, *validation}
+        for name in (self.monitor, *self.guard):
+            if name not in known:
+                raise ValueError(
+                    f"monitor and guard must be among {sorted(known)}. "
+                    f"Received: {name!r}"
+                )
+        if self.monitor in self._before:
+            self.base = self._watched(self._before, figures)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training should stop early."""
+        return 0 < self.waited >= self._patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Add the figures to the logs, and look whether the epoch is the best."""
+        figures = self._measure()
+        logs |= figures
+        self.rows.append({name: float(value) for name, value in logs.items()})
+        value = self._watched(logs, figures)
+        self.waited += 1
+        if value - self._min_delta > self.best:
+            self.best, self.waited = value, 0
+            # The training loss is no figure of the weights at the epoch's end.
+            if self.monitor in self._before:
+                self.weights = self.model.get_weights()
+        if self.is_over:
+            self.model.stop_training = True
+
+    def history(self) -> pd.DataFrame:
+        """One row for each epoch, and row 0 for the start."""
+        rows = pd.DataFrame([self._before, *self.rows]).rename_axis("epoch")
+        return rows[list(self.rows[0])]
+
+    def _measure(self) -> dict[str, float]:
         figures = {}
         for measure in self._measures:
             figures |= measure(self._encoder)
         return figures
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Add the figures to the logs."""
-        figures = self.measure()
-        logs |= figures
-        watched = logs[self._monitor]
-        if self._monitor not in figures:
-            watched = -watched
-        passed = all(logs[name] >= least for name, least in self.guard.items())
-        logs[WATCHED] = watched if passed else -np.inf
+    def _watched(
+        self, logs: Mapping[str, float], figures: Mapping[str, float]
+    ) -> float:
+        if any(logs[name] < least for name, least in self.guard.items()):
+            return -np.inf
+        value = float(logs[self.monitor])
+        return value if self.monitor in figures else -value

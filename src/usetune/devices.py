@@ -1,5 +1,8 @@
 """Which device TensorFlow computes on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tensorflow as tf
 
 
@@ -22,3 +25,32 @@ def prepare_device() -> str:
         for gpu in gpus
     ]
     return ", ".join(names) or "CPU"
+
+
+def training_strategy() -> tf.distribute.Strategy:
+    """What spreads a training over devices.
+
+    Returns:
+        The strategy whose scope is entered; without one, a MirroredStrategy if
+        TensorFlow sees several GPUs.
+    """
+    if not tf.distribute.has_strategy():
+        if len(tf.config.list_logical_devices("GPU")) > 1:
+            return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+@contextmanager
+def float16_on_gpu(enabled: bool) -> Iterator[None]:
+    """Let TensorFlow compute in float16 on a GPU what stays accurate so.
+
+    It rewrites graphs that are traced meanwhile; weights stay float32. CPUs compute as
+    before.
+    """
+    option = "auto_mixed_precision"
+    before = tf.config.optimizer.get_experimental_options().get(option, False)
+    tf.config.optimizer.set_experimental_options({option: enabled})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({option: before})

@@ -1,5 +1,7 @@
 """Adam in one pass over memory, its settings and the schedule of its rate."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,16 +16,51 @@ class FusedAdam(keras.optimizers.Adam):
     of section 2) of a dozen operations, each of which reads and writes arrays as large
     as the variable. The arguments and, but for rounding, the results are the same.
     Sparse gradients and ``amsgrad`` take Keras' own way.
+
+    Args:
+        learning_rate: a number or a schedule.
+        rates: factors of the learning rate, by a regular expression found in the path
+            of a variable: {"embedding": 0.1} trains the embedding table slowly. The
+            first that is found counts.
+        **settings: as of `keras.optimizers.Adam`.
+
+    Raises:
+        ValueError: if an expression is found in no variable's path, when the optimizer
+            is built.
     """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rates: Mapping[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(learning_rate, **settings)
+        self.rates = dict(rates or {})
+        self._factors: list[float] = []
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Create the moments."""
+        super().build(variables)
+        factors = {}
+        for pattern, factor in self.rates.items():
+            for variable in matching(variables, [pattern]):
+                factors.setdefault(id(variable), factor)
+        self._factors = [factors.get(id(variable), 1.0) for variable in variables]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "rates": self.rates}
 
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: tf.Tensor
     ) -> None:
         """Update one variable and its two moments."""
+        number = self._get_variable_index(variable)
+        learning_rate *= self._factors[number]
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        number = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         beta_1, beta_2 = (
             tf.cast(beta, variable.dtype) for beta in (self.beta_1, self.beta_2)
@@ -40,6 +77,28 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def matching(
+    variables: Sequence[keras.Variable], patterns: Sequence[str]
+) -> list[keras.Variable]:
+    """Variables in whose path one of the regular expressions is found.
+
+    Raises:
+        ValueError: if one of them is found in none.
+    """
+    found = {
+        pattern: [v for v in variables if re.search(pattern, v.path)]
+        for pattern in patterns
+    }
+    for pattern, own in found.items():
+        if not own:
+            raise ValueError(
+                f"{pattern!r} is found in no variable. Paths: "
+                f"{[variable.path for variable in variables]}"
+            )
+    ids = {id(variable) for own in found.values() for variable in own}
+    return [variable for variable in variables if id(variable) in ids]
 
 
 def article_optimizer() -> keras.optimizers.Optimizer:

@@ -1,21 +1,15 @@
-"""Training data: pairs of texts; reading and checking."""
+"""Training data of any shape: reading and checking."""
 
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from usetune import datasets
-from usetune.tables import read_table
+from usetune.shapes import SHAPES, check_rows, shape_of
+from usetune.tables import read_table, require_columns
 
-SCORED = ["base", "ref", "similarity"]
-POSITIVE = ["anchor", "positive"]
-_TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?")
-# What names the thing, or the kind of thing, that texts are about.
-OWNERS = ("occupation", "group")
 _ARTICLE_URL = (
     "https://raw.githubusercontent.com/kapadias/medium-articles/"
     "749c93d1e6373c7911d3076fa8bcc38997cef884/natural-language-processing/"
@@ -25,66 +19,56 @@ _ARTICLE_SHA256 = "02af88edd787c2b9a360e8de2c9778d0af1e4c50fc41ba035a9da2656f13f
 
 
 def load_pairs(
-    path: str | Path, names: Mapping[str, str] | None = None
+    source: str | Path | pd.DataFrame,
+    names: Mapping[str, str] | None = None,
+    shape: str | None = None,
 ) -> pd.DataFrame:
-    """Read pairs of texts from a CSV file, recognised by their columns.
+    """Read training data of any shape, recognised by its columns.
+
+    ======================================= ==================================
+    columns                                 shape
+    ======================================= ==================================
+    base, ref, similarity (in [0, 1])       "scored pairs"
+    base, ref, label (0 or 1)               "pairs labelled 0 or 1"
+    base, ref, label (whole number from 0)  "pairs labelled with a class"
+    anchor, positive [, negative_1, …]      "positive pairs"
+    anchor, positive, negative              "triplets"
+    text, label (whole number from 0)       "texts with a class"
+    ======================================= ==================================
+
+    The columns occupation and group are kept where there are any: `fine_tune` never
+    takes two texts of one occupation for negatives of each other, and `split_pairs`
+    holds out whole groups. Further columns are left out.
 
     Args:
-        path: UTF-8 CSV of scored pairs, with the columns base, ref and similarity, or
-            of positive pairs, with anchor and positive, and perhaps negative_1, …,
-            occupation and group. Further columns are left out. Texts are kept as they
-            are written, "NA" and "null" too.
-        names: new names for columns of the file:
+        source: a UTF-8 CSV file, JSON Lines (``.jsonl``), Parquet (``.parquet``), or a
+            DataFrame. Texts of a file are kept as they are written, "NA" and "null"
+            too.
+        names: new names for columns:
             {"alternative label": "anchor", "label": "positive"}, say.
+        shape: the name of the shape, where the columns would fit several.
 
     Returns:
-        DataFrame of these columns: ``str``, and similarity float64 in [0, 1]. One row
-        per row of the file; ``attrs["source"]`` is the path.
+        DataFrame of these columns: ``str``, similarity float64, label int64. One row
+        per row of the source; ``attrs["source"]`` is the path, and ``attrs["shape"]``
+        the name of the shape.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, and the rows (counted from 1, without the header)
-            or column at fault: no content, not UTF-8, not CSV, a column missing, a
-            cell empty, a similarity that is no number or outside [0, 1].
+            or column at fault: no content, not UTF-8, not of its format, a column
+            missing, a cell empty, a similarity that is no number in [0, 1], a label
+            that is no whole number.
     """
-    table = read_table(path, SCORED, POSITIVE, names=names)
-    if table.empty:
-        raise ValueError(f"{path} has a header and no rows")
-    if all(column in table for column in SCORED):
-        columns = SCORED
+    columns = [known.columns for known in SHAPES]
+    if isinstance(source, pd.DataFrame):
+        path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
     else:
-        owners = [column for column in OWNERS if column in table]
-        columns = [*text_columns(table), *owners]
-    pairs = table[columns].copy()
-    for column in pairs.columns.drop("similarity", errors="ignore"):
-        empty = pairs[column].str.strip() == ""
-        _refuse(path, table, column, empty, "a text")
-    if "similarity" in columns:
-        pairs["similarity"] = pd.to_numeric(table["similarity"], errors="coerce")
-        similarity = pairs["similarity"]
-        _refuse(path, table, "similarity", similarity.isna(), "a number")
-        outside = ~similarity.between(0, 1)
-        _refuse(path, table, "similarity", outside, "a number in [0, 1]")
-    pairs.attrs["source"] = str(path)
+        path, table = str(source), read_table(source, *columns, names=names)
+    found = shape_of(table, shape)
+    pairs = check_rows(table, found, path)
+    pairs.attrs |= {"source": path, "shape": found.name}
     return pairs
-
-
-def text_columns(pairs: pd.DataFrame) -> list[str]:
-    """Names of the columns that hold texts."""
-    return [column for column in pairs if _TEXT_COLUMN.fullmatch(column)]
-
-
-def _refuse(
-    path: str | Path, table: pd.DataFrame, column: str, wrong: pd.Series, expected: str
-) -> None:
-    """Raise if any row is wrong, naming the first few."""
-    if wrong.any():
-        rows = np.flatnonzero(wrong)
-        shown = "; ".join(f"row {i + 1}: {table[column].iloc[i]!r}" for i in rows[:5])
-        raise ValueError(
-            f"{path}, column {column}: expected {expected}. Received in {len(rows)} "
-            f"of {len(table)} rows: {shown}{'; …' if len(rows) > 5 else ''}"
-        )
 
 
 def load_article_pairs() -> pd.DataFrame:

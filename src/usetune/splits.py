@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from usetune.pairs import OWNERS, text_columns
+from usetune.shapes import OWNERS, text_columns
 
 
 def split_pairs(
@@ -19,11 +19,13 @@ def split_pairs(
         validation_split: share of the rows to validate on, or of the groups, between 0
             and 1.
         how: "stratified" draws at random, the same share of each third of the
-            similarities' range. "group" draws whole groups, so that what is validated
-            on is new: rows of other groups that hold a text of the validation set are
-            left out of both parts and counted in ``attrs["counts"]`` of the training
-            set. "tail" takes the last rows, as Keras' ``validation_split`` and the
-            article do: sound only if the rows come in random order.
+            similarities' range. "couples" draws two texts of one class at a time, so
+            that each has a positive, for texts with a class. "group" draws whole
+            groups, so that what is validated on is new: rows of other groups that hold
+            a text of the validation set are left out of both parts and counted in
+            ``attrs["counts"]`` of the training set. "tail" takes the last rows, as
+            Keras' ``validation_split`` and the article do: sound only if the rows come
+            in random order.
         seed: of the random draw.
 
     Returns:
@@ -31,7 +33,7 @@ def split_pairs(
 
     Raises:
         ValueError: if either part would be empty, an argument is out of range, or
-            ``pairs`` lacks the column group ("group").
+            ``pairs`` lacks the column group ("group") or label ("couples").
     """
     if not 0 < validation_split < 1:
         raise ValueError(
@@ -93,8 +95,27 @@ def _groups(
     return pairs["group"].isin(drawn).to_numpy()
 
 
+def _couples(
+    pairs: pd.DataFrame, share: float, generator: np.random.Generator
+) -> np.ndarray:
+    shuffled = (
+        pairs["label"].reset_index(drop=True).iloc[generator.permutation(len(pairs))]
+    )
+    place = shuffled.groupby(shuffled).cumcount()
+    size = shuffled.groupby(shuffled).transform("size")
+    # The last of an odd number is in no couple.
+    coupled = place < size // 2 * 2
+    couple = shuffled.astype(str) + " " + (place // 2).astype(str)
+    couples = couple[coupled].unique()
+    drawn = generator.permutation(couples)[: round(len(pairs) * share / 2)]
+    held_out = np.zeros(len(pairs), dtype=bool)
+    held_out[shuffled.index[couple.isin(drawn) & coupled]] = True
+    return held_out
+
+
 _SPLITS = {
     "stratified": (_stratified, None),
+    "couples": (_couples, "label"),
     "group": (_groups, "group"),
     "tail": (_tail, None),
 }

@@ -1,54 +1,118 @@
-"""Reading CSV files as text, their faults named."""
+"""Reading CSV, JSON Lines and Parquet files, their faults named."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 
 
 def read_table(
     path: str | Path, *shapes: Sequence[str], names: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Read a UTF-8 CSV file, every cell as it is written.
+    """Read a file, every cell as it is written.
 
     Args:
-        path: the file; a byte order mark is skipped.
+        path: a Parquet file (``.parquet``), UTF-8 JSON Lines (``.jsonl``, ``.ndjson``)
+            or, with any other ending, UTF-8 CSV; a byte order mark is skipped.
         *shapes: columns that it must have, all of one of the shapes.
         names: new names for columns of the file.
 
     Returns:
-        DataFrame of ``str``, with all columns of the file; an empty cell is "".
+        DataFrame with all columns of the file. From CSV all cells are ``str``, an
+        empty one is ""; otherwise they are what the file says.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming the file, if it is empty, not UTF-8 or not CSV, or lacks a
-            column.
+        ValueError: naming the file, if it is empty, damaged, not UTF-8 or not of its
+            format, or lacks a column.
     """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower(), _read_csv)
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
+        table = reader(path)
     except pd.errors.EmptyDataError as error:
-        expected = " or ".join(map(str, shapes))
+        expected = " or ".join(str(list(shape)) for shape in shapes)
         raise ValueError(f"{path} is empty; expected the columns {expected}") from error
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{path} is not a CSV file: {error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 ({error}); save it as UTF-8 and try again"
         ) from error
+    return require_columns(table, str(path), *shapes, names=names)
+
+
+def require_columns(
+    table: pd.DataFrame,
+    source: str,
+    *shapes: Sequence[str],
+    names: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Rename columns, and check that a table has all of one of the shapes.
+
+    Args:
+        table: left as it is.
+        source: what the errors call it.
+        *shapes: columns that it must have, all of one of the shapes.
+        names: new names for columns of the table.
+
+    Raises:
+        ValueError: naming ``source`` and the columns that it lacks.
+    """
     names = names or {}
     unknown = [name for name in names if name not in table]
     if unknown:
         raise ValueError(
-            f"{path} lacks the columns {unknown}; found {list(table.columns)}"
+            f"{source} lacks the columns {unknown}; found {list(table.columns)}"
         )
     table = table.rename(columns=names)
     lacking = [[column for column in shape if column not in table] for shape in shapes]
-    if all(lacking):
+    if lacking and all(lacking):
         nearest = min(range(len(shapes)), key=lambda number: len(lacking[number]))
         raise ValueError(
-            f"{path} lacks the columns {lacking[nearest]}; expected "
-            f"{shapes[nearest]}, found {list(table.columns)}"
+            f"{source} lacks the columns {lacking[nearest]}; expected "
+            f"{list(shapes[nearest])}, found {list(table.columns)}"
         )
     return table
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{path} is not a CSV file: {error}") from error
+
+
+def _read_json_lines(path: Path) -> pd.DataFrame:
+    rows = []
+    with open(path, encoding="utf-8-sig") as lines:
+        for number, line in enumerate(filter(str.strip, lines), start=1):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    f"{path}, row {number} is not JSON: {error}"
+                ) from error
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"{path}, row {number} must be a JSON object. Received: {line:.80}"
+                )
+            rows.append(row)
+    if not rows:
+        raise pd.errors.EmptyDataError
+    # As objects: pandas would turn a column with a gap into floating numbers.
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a Parquet file: {error}") from error
+
+
+_READERS = {
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}

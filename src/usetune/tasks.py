@@ -1,99 +1,176 @@
-"""What shape of data is trained on how."""
+"""How training data of one shape is fed to its loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from usetune.encoder import Encoder
-from usetune.losses import MultipleNegativesRanking
+from usetune import batches
+from usetune.checks import ACTIVE, innermost
+from usetune.choice import check_loss, default_loss
+from usetune.encoder import utf8
+from usetune.losses import (
+    GIST,
+    AngularError,
+    EmbeddingLoss,
+    MegaBatchMargin,
+    MultipleNegativesRanking,
+)
 from usetune.optimizers import FusedAdam, article_optimizer, warmup_cosine
-from usetune.pairs import POSITIVE, SCORED, text_columns
-from usetune.siamese import build_embedder, build_siamese
+from usetune.shapes import (
+    BINARY,
+    CLASSES,
+    LABELLED,
+    SCORED,
+    Shape,
+    check_rows,
+    shape_of,
+    text_columns,
+)
+
+_IN_BATCH = (GIST, MegaBatchMargin, MultipleNegativesRanking)
+_ERRORS = ["mean_absolute_error", "mean_absolute_percentage_error"]
+
+Batches = Iterator[np.ndarray]
 
 
 @dataclass(frozen=True)
 class Task:
-    """How pairs of one shape are trained on.
+    """One set of training data with its loss and its batches.
 
     Attributes:
+        shape: of the data.
         columns: those that hold texts.
-        target: what the loss compares with, one number a pair.
-        build: the model to train on an encoder.
-        loss: the default loss.
-        metrics: Keras metrics to report.
-        optimizer: the default optimizer for a number of steps.
-        batch_size: the default pairs in a step.
+        loss: on their embeddings.
+        batches: which rows come together, see `fine_tune`.
+        batch_size: examples in a step.
     """
 
+    shape: Shape
     columns: list[str]
-    target: Callable[[pd.DataFrame], np.ndarray]
-    build: Callable[[Encoder], keras.Model]
-    loss: keras.losses.Loss | str
-    metrics: list[str]
-    optimizer: Callable[[int], keras.optimizers.Optimizer]
+    loss: EmbeddingLoss
+    batches: str
     batch_size: int
 
-    def check(self, pairs: pd.DataFrame) -> None:
-        """Raise ValueError if other pairs lack a column of texts of this task."""
+    @property
+    def split(self) -> str:
+        """How to hold examples out, see `split_pairs`."""
+        return "couples" if self.shape is CLASSES else "stratified"
+
+    def check(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """Check further examples of this task, those to validate on, say."""
         missing = [column for column in self.columns if column not in pairs]
         if missing:
             raise ValueError(
                 f"validation lacks the columns {missing} of the training pairs. "
                 f"Received: {list(pairs.columns)}"
             )
+        return check_rows(pairs, self.shape, "validation")
 
-    def dataset(self, pairs: pd.DataFrame) -> tf.data.Dataset:
-        """Pairs as inputs and target (1,) of the model, one at a time."""
-        texts = {
-            column: tf.constant(pairs[column].tolist(), tf.string)
-            for column in self.columns
-        }
-        target = self.target(pairs).astype("float32")[:, None]
-        return tf.data.Dataset.from_tensor_slices((texts, target))
+    def texts(self, pairs: pd.DataFrame) -> np.ndarray:
+        """UTF-8 texts (n, columns) of ``bytes``."""
+        flat = np.array(utf8(pairs[self.columns].to_numpy().ravel()), dtype=object)
+        return flat.reshape(-1, len(self.columns))
+
+    def target(self, pairs: pd.DataFrame) -> np.ndarray:
+        """What the loss compares with, float32 (n, …)."""
+        labels = {SCORED: "similarity", BINARY: "label", LABELLED: "label"}
+        labels[CLASSES] = "label"
+        if self.shape in labels:
+            values = pairs[labels[self.shape]].to_numpy()
+        else:
+            values = _things(pairs)
+        texts = [pairs[column].tolist() for column in self.columns]
+        return self.loss.target(texts, values)
+
+    def passes(self, pairs: pd.DataFrame) -> Callable[[np.random.Generator], Batches]:
+        """One pass over the rows as batches of row numbers, for a generator."""
+        size = self.batch_size
+        if self.batches == "by_label":
+            labels = pairs["label"].to_numpy()
+            return lambda generator: batches.by_label(labels, size, generator)
+        if self.batches == "no_duplicates":
+            keys = _keys(pairs[self.columns])
+            if self.shape is not CLASSES:
+                keys = np.column_stack([keys, keys.max() + 1 + _things(pairs)])
+            return lambda generator: batches.no_duplicates(keys, size, generator)
+        if self.batches == "by_length":
+            lengths = sum(pairs[column].str.len() for column in self.columns)
+            lengths = lengths.to_numpy()
+            return lambda generator: batches.by_length(lengths, size, generator)
+        return lambda generator: batches.shuffled(len(pairs), size, generator)
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What to report beside the loss."""
+        loss = self.loss
+        if isinstance(loss, AngularError):
+            return [
+                keras.metrics.MeanMetricWrapper(AngularError(name).call, name=name)
+                for name in _ERRORS
+            ]
+        if hasattr(innermost(loss), "active"):
+            return [keras.metrics.MeanMetricWrapper(innermost(loss).active, ACTIVE)]
+        return []
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """The default optimizer for so many steps."""
+        if isinstance(self.loss, AngularError):
+            return article_optimizer()
+        peak = 5e-4 if isinstance(innermost(self.loss), _IN_BATCH) else 1e-4
+        return FusedAdam(warmup_cosine(peak, steps))
 
 
-def task_for(pairs: pd.DataFrame) -> Task:
+def task_for(
+    pairs: pd.DataFrame,
+    loss: EmbeddingLoss | str | None = None,
+    batches: str | None = None,
+    batch_size: int | None = None,
+) -> Task:
     """The task for pairs, recognised by their columns.
 
     Args:
-        pairs: DataFrame with base, ref and similarity, or with anchor and positive,
-            and perhaps negative columns and occupation.
+        pairs: as `load_pairs` returns.
+        loss: None for the default; the name of a Keras loss for `AngularError`.
+        batches: None for the default.
+        batch_size: None for the default.
 
     Raises:
-        ValueError: if the columns are neither, or a similarity is outside of [0, 1].
+        ValueError: if the pairs have no shape that is known, or the loss or the batches
+            do not fit them.
     """
-    if all(column in pairs for column in SCORED):
-        if not pairs["similarity"].between(0, 1).all():
-            raise ValueError(
-                "pairs: similarity must be a number in [0, 1] in every row"
-            )
-        return Task(
-            columns=["base", "ref"],
-            target=lambda pairs: pairs["similarity"].to_numpy(),
-            build=build_siamese,
-            loss="mean_squared_error",
-            metrics=["mean_absolute_error", "mean_absolute_percentage_error"],
-            optimizer=lambda steps: article_optimizer(),
-            batch_size=8,
+    shape = shape_of(pairs)
+    if loss is None:
+        loss = default_loss(pairs, shape)
+    elif isinstance(loss, str):
+        loss = AngularError(loss)
+    check_loss(loss, pairs, shape)
+    columns = [name for name in shape.columns if name in text_columns(pairs)]
+    columns += [name for name in text_columns(pairs) if name not in columns]
+    if batches is None:
+        default = "no_duplicates" if len(columns) > 2 else "shuffled"
+        batches = "by_label" if shape is CLASSES else default
+    if batches not in _BATCHES or (batches == "by_label" and shape is not CLASSES):
+        raise ValueError(
+            f"batches must be one of {_BATCHES}, by_label only for {CLASSES.name}. "
+            f"Received: {batches!r} for {shape.name}"
         )
-    if all(column in pairs for column in POSITIVE):
-        negatives = [column for column in text_columns(pairs) if column not in POSITIVE]
-        columns = [*POSITIVE, *negatives]
-        same = "occupation" if "occupation" in pairs else "positive"
-        return Task(
-            columns=columns,
-            target=lambda pairs: pd.factorize(pairs[same])[0],
-            build=lambda encoder: build_embedder(encoder, columns),
-            loss=MultipleNegativesRanking(),
-            metrics=[],
-            optimizer=lambda steps: FusedAdam(warmup_cosine(5e-4, steps)),
-            batch_size=128,
-        )
-    raise ValueError(
-        f"pairs must have the columns {SCORED} or {POSITIVE}. "
-        f"Received: {list(pairs.columns)}"
-    )
+    default_size = 8 if isinstance(loss, AngularError) else 128
+    return Task(shape, columns, loss, batches, batch_size or default_size)
+
+
+_BATCHES = ["shuffled", "no_duplicates", "by_label", "by_length"]
+
+
+def _keys(texts: pd.DataFrame) -> np.ndarray:
+    """One number for each distinct text, (n, columns)."""
+    return pd.factorize(texts.to_numpy().ravel())[0].reshape(texts.shape)
+
+
+def _things(pairs: pd.DataFrame) -> np.ndarray:
+    """The number of the thing that an example is about, (n,)."""
+    for column in ("occupation", "label", "positive"):
+        if column in pairs:
+            return pd.factorize(pairs[column])[0]
+    return np.arange(len(pairs))

@@ -10,10 +10,18 @@ import keras
 import numpy as np
 import pandas as pd
 
-from usetune.callbacks import WATCHED, Figures, Measure
+from usetune.callbacks import Measure, Watch
+from usetune.checks import Alarms, check_batches, check_margin
+from usetune.data_sets import DataSet, data_sets
+from usetune.devices import float16_on_gpu, training_strategy
+from usetune.embedder import Embedder
 from usetune.encoder import Encoder
-from usetune.splits import split_pairs
-from usetune.tasks import task_for
+from usetune.feed import Feed
+from usetune.losses import Cached, EmbeddingLoss
+from usetune.mixture import Mixture
+from usetune.optimizers import FusedAdam, matching, warmup_cosine
+from usetune.resume import TrainingState
+from usetune.shapes import CLASSES
 
 # What the article did that `fine_tune` does otherwise by default: it validated on the
 # last rows and stopped early by the training loss. fine_tune(..., **ARTICLE_RECIPE)
@@ -26,6 +34,8 @@ _ROWWISE = (
     keras.optimizers.RMSprop,
     keras.optimizers.SGD,
 )
+Pairs = pd.DataFrame | Mapping[str, pd.DataFrame]
+Loss = EmbeddingLoss | str
 
 
 @dataclass(frozen=True)
@@ -37,64 +47,77 @@ class FineTuned:
         history: one row per epoch, from 1; row 0 is the validation before training.
             Columns as Keras names them: loss, mean_absolute_error, …, the same with
             the prefix ``val_``, and the figures of the measures.
-        training: the pairs trained on.
-        validation: the pairs validated on.
+        training: the pairs trained on, a dict of several data sets.
+        validation: the pairs validated on, likewise.
     """
 
     encoder: Encoder
     history: pd.DataFrame
-    training: pd.DataFrame
-    validation: pd.DataFrame
+    training: Pairs
+    validation: Pairs
 
 
 def fine_tune(
     encoder: Encoder,
-    pairs: pd.DataFrame,
+    pairs: Pairs,
     *,
-    validation: pd.DataFrame | None = None,
+    validation: Pairs | None = None,
     epochs: int = 20,
     steps_per_epoch: int | None = None,
     batch_size: int | None = None,
-    split: str = "stratified",
+    batches: str | None = None,
+    mixing: str = "proportional",
+    split: str | None = None,
     validation_split: float = 0.2,
     measures: Sequence[Measure] = (),
     monitor: str = "val_loss",
     guard: Mapping[str, float] | None = None,
     patience: int = 3,
     min_delta: float = 0.0,
-    loss: keras.losses.Loss | str | None = None,
+    loss: Loss | Mapping[str, Loss] | None = None,
     optimizer: keras.optimizers.Optimizer | None = None,
+    frozen: Sequence[str] = (),
+    mixed_precision: bool = False,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
     log_dir: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
 ) -> FineTuned:
-    """Train an encoder on pairs of texts.
+    """Train an encoder on examples of any shape that `load_pairs` knows.
 
-    Scored pairs (base, ref, similarity) train their angular similarity to follow the
-    scores; the defaults are the article's (mean squared error, batches of 8, at most
-    20 epochs, Adam with learning rate 1e-5), but for the split and what early stopping
-    watches: see ARTICLE_RECIPE.
+    Each shape has a default loss, the first of `LOSSES_FOR`. Scored pairs (base, ref,
+    similarity) are trained as the article did: the squared error of their angular
+    similarity, batches of 8, Adam with learning rate 1e-5, at most 20 epochs; only the
+    split and what early stopping watches differ, see ARTICLE_RECIPE. Everything else
+    has batches of 128 and Adam with a warm-up to its learning rate (5e-4 for losses
+    with in-batch negatives, 1e-4 for others) and a cosine decay.
 
-    Positive pairs (anchor, positive, and perhaps negative_1, …) train each anchor to
-    find its positive among those of the batch: `MultipleNegativesRanking`, batches of
-    128, Adam with a warm-up to 5e-4 and a cosine decay. Two pairs with the same value
-    of the column occupation, or without that column with the same positive, are never
-    negatives of each other.
+    Two examples with the same value of the column occupation (without it label,
+    without both positive) are never in-batch negatives of each other.
 
     Only the rows of the embedding table that the texts use are trained, which gives
-    the same weights as training all of them (`UniversalSentenceEncoder.compact`).
+    the same weights as training all of them (`UniversalSentenceEncoder.compact`). With
+    several visible GPUs each takes a part of the batch; negatives are then those of
+    the part.
 
     Args:
         encoder: where to start; left as it is.
-        pairs: DataFrame with base, ref (str) and similarity (in [0, 1]), or with
-            anchor and positive (str).
-        validation: pairs to validate on. Default: a part of ``pairs``.
-        epochs: passes over the training pairs, at most.
+        pairs: DataFrame of any shape, or a dict of several data sets by name.
+        validation: examples to validate on, of the same shape. Default: a part of
+            ``pairs``.
+        epochs: passes over the training examples, at most.
         steps_per_epoch: batches that make an epoch. Default: one pass.
-        batch_size: pairs in a step. Default: 8 scored or 128 positive pairs.
-        split: "stratified", "group" or "tail", see `split_pairs`.
-        validation_split: share of the pairs, or groups, to validate on.
+        batch_size: examples in a step. Default: 128, for the article's loss 8.
+        batches: which examples come together: "shuffled"; "no_duplicates", no text
+            twice in a batch; "by_label", at least two classes with two texts each;
+            "by_length", texts of similar length. Default: "by_label" for texts with a
+            class, "no_duplicates" where there are columns of negatives.
+        mixing: of several data sets: "proportional", each once in a pass, in random
+            order; "round_robin", a batch of each in turn until the shortest is through.
+        split: "stratified", "couples", "group" or "tail", see `split_pairs`. Default:
+            "couples" for texts with a class, otherwise "stratified".
+        validation_split: share of the examples, or groups, to validate on.
         measures: figures to take before training and after each epoch.
         monitor: the column of the history that early stopping watches: of a measure
             more is better, of a loss less. With a ``val_`` column or a measure the
@@ -104,97 +127,178 @@ def fine_tune(
             from before training are kept.
         patience: epochs without improvement before training stops.
         min_delta: change of ``monitor`` that counts as improvement.
-        loss: a Keras loss on what `build_siamese` (scored pairs) or `build_embedder`
-            (positive pairs) gives.
+        loss: one of `usetune.losses`; a name of a Keras loss stands for
+            `AngularError`; of several data sets a dict by name.
         optimizer: built for this call.
-        seed: of the split and of the order of the pairs. One seed, one result.
-        log_dir: a folder for TensorBoard's logs.
-        callbacks: further Keras callbacks.
+        frozen: regular expressions; variables in whose path one is found are not
+            trained: "embedding" or "ngram_[23]" of the Universal Sentence Encoder, say.
+        mixed_precision: compute in float16 on a GPU where that stays accurate, and
+            scale the loss so that small gradients do not vanish.
+        seed: of the split and of the order of the examples. One seed, one result.
+        checkpoint: a file for the state of the training, written after each epoch. If
+            it exists, training goes on from there, to the same weights as without the
+            interruption.
+        log_dir: a folder for TensorBoard's logs and log.csv.
+        callbacks: further Keras callbacks; their own state is not in the checkpoint.
         verbose: as in `keras.Model.fit`.
 
     Returns:
         The tuned encoder with what was measured on the way.
 
     Raises:
-        ValueError: if the columns are neither of both, ``validation`` lacks one of
-            those of ``pairs``, the rows cannot be split,
-            ``monitor`` or ``guard`` is not in the history, or the optimizer would also
-            move rows of the table that no text uses.
-        TypeError: if a text is not a ``str``.
+        ValueError: if the data has no shape that is known, or cells at fault; the loss
+            does not fit it; ``validation`` lacks a column; the rows cannot be split;
+            ``monitor`` or ``guard`` is not in the history; ``frozen`` matches nothing;
+            the optimizer would also move rows of the table that no text uses; or the
+            checkpoint is of another training.
+
+    Warns:
+        UserWarning: of a margin that unit vectors cannot reach, batches of one class,
+            texts alone in their class, triplets that no longer pull, embeddings that
+            have collapsed, a loss that is not finite, and a tuned encoder that is worse
+            than its base on ``monitor``.
     """
-    task = task_for(pairs)
-    if validation is None:
-        training, validation = split_pairs(pairs, validation_split, split, seed)
-    else:
-        training = pairs
-        task.check(validation)
-    batch_size = batch_size or task.batch_size
-    steps = steps_per_epoch or -(-len(training) // batch_size)
-    texts = [
-        text
-        for source in (training, validation)
-        for column in task.columns
-        for text in source[column]
-    ]
+    data = data_sets(
+        pairs,
+        validation,
+        loss,
+        split,
+        validation_split,
+        seed,
+        batches=batches,
+        batch_size=batch_size,
+    )
+    tasks = [part.task for part in data]
+    feed = Feed(tasks, [part.training for part in data], mixing, seed)
+    held_out = Feed(tasks, [part.validation for part in data], "proportional", seed)
+    for number, part in enumerate(data):
+        check_margin(part.task.loss, encoder.dim)
+        if part.task.shape is CLASSES:
+            labels = part.training["label"].to_numpy()
+            check_batches(labels, feed.one_pass(number))
+    steps = steps_per_epoch or feed.steps
+    texts = [text for part in data for text in part.texts()]
     for measure in measures:
         texts += measure.texts
-    student = encoder.compact(texts)
-    model = task.build(student)
-    model.compile(
-        optimizer=optimizer or task.optimizer(epochs * steps),
-        loss=loss or task.loss,
-        metrics=task.metrics,
-    )
-    if student.count_params() < encoder.count_params():
-        _check_rowwise(model.optimizer, model.trainable_variables)
-    # Built within the first step, it would have that step traced twice.
-    model.optimizer.build(model.trainable_variables)
-    # In random order: neighbours in a file often belong together.
-    shuffled = validation.sample(frac=1, random_state=seed)
-    validation_data = task.dataset(shuffled).batch(batch_size)
-    before = model.evaluate(validation_data, return_dict=True, verbose=0)
-    before = {f"val_{name}": value for name, value in before.items()}
-    figures = Figures(student, measures, monitor, guard or {})
-    before |= figures.measure()
-    known = {*before, *(name.removeprefix("val_") for name in before)}
-    for name in (monitor, *figures.guard):
-        if name not in known:
-            raise ValueError(
-                f"monitor and guard must be among {sorted(known)}. Received: {name!r}"
+    with training_strategy().scope():
+        student = encoder.compact(texts)
+        model = _model(student, data)
+        still = matching(model.trainable_variables, frozen)
+        for variable in still:
+            variable.trainable = False
+        optimizer = optimizer or _optimizer(data, epochs * steps)
+        if student.count_params() < encoder.count_params():
+            _check_rowwise(optimizer, model.trainable_variables)
+        if mixed_precision:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        losses = _loss_and_metrics(data, feed)
+        model.compile(optimizer, jit_compile=False, **losses)
+        # Built within the first step, it would have that step traced twice.
+        model.optimizer.build(model.trainable_variables)
+    validation_data = held_out.validation()
+    watch = Watch(student, measures, monitor, guard or {}, patience, min_delta)
+    watch.start(model.evaluate(validation_data, return_dict=True, verbose=0))
+    followers = [watch, Alarms(student, data[0].probes())]
+    if log_dir is not None:
+        Path(log_dir).mkdir(parents=True, exist_ok=True)
+        followers += [
+            keras.callbacks.TensorBoard(log_dir, write_graph=False),
+            keras.callbacks.CSVLogger(Path(log_dir) / "log.csv", append=True),
+        ]
+    followers += callbacks
+    if checkpoint is not None:
+        run = {f"{part.name} data": part.digest() for part in data}
+        run |= {
+            "encoder": student.get_weights(),
+            "optimizer": model.optimizer.get_config(),
+            "settings": [epochs, steps, mixing, monitor, guard, patience, min_delta],
+            "seed": seed,
+            "frozen": [*frozen],
+        }
+        state = TrainingState(checkpoint, watch, run)
+        state.restore(model)
+        followers.append(state)
+    done = len(watch.rows)
+    if done < epochs and not watch.is_over:
+        with float16_on_gpu(mixed_precision):
+            model.fit(
+                feed.training(start=done * steps),
+                validation_data=validation_data,
+                epochs=epochs,
+                initial_epoch=done,
+                steps_per_epoch=steps,
+                shuffle=False,
+                callbacks=followers,
+                verbose=verbose,
             )
-    stop = keras.callbacks.EarlyStopping(
-        WATCHED,
-        mode="max",
-        patience=patience,
-        min_delta=min_delta,
-        restore_best_weights=monitor in before,
-    )
-    logs = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
-    start = model.get_weights() if guard else None
-    data = task.dataset(training).shuffle(len(training), seed=seed)
-    history = model.fit(
-        (data.repeat() if steps_per_epoch else data).batch(batch_size),
-        validation_data=validation_data,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        shuffle=False,
-        callbacks=[figures, stop, *logs, *callbacks],
-        verbose=verbose,
-    ).history
-    watched = history.pop(WATCHED)
-    if guard and max(watched) == -np.inf:
-        model.set_weights(start)
-        warnings.warn(
-            f"no epoch reached the guard {dict(figures.guard)}, so the encoder has the "
-            "weights from before training",
-            stacklevel=2,
-        )
+    for variable in still:
+        variable.trainable = True
     return FineTuned(
-        encoder=student.expand(encoder),
-        history=_history_frame(before, history),
-        training=training,
-        validation=validation,
+        encoder=_best(encoder, student, model, watch),
+        history=watch.history(),
+        training=_as_given(pairs, {part.name: part.training for part in data}),
+        validation=_as_given(pairs, {part.name: part.validation for part in data}),
     )
+
+
+def _model(student: Encoder, data: Sequence[DataSet]) -> Embedder:
+    losses = [part.task.loss for part in data]
+    for loss in losses:
+        loss.build(student.dim)
+    cached = [loss for loss in losses if isinstance(loss, Cached)]
+    if cached and len(data) > 1:
+        raise ValueError("Cached is for a training on one data set")
+    return Embedder(
+        student,
+        [layer for loss in losses for layer in loss.layers],
+        cached[0].mini_batch_size if cached else None,
+    )
+
+
+def _loss_and_metrics(data: Sequence[DataSet], feed: Feed) -> dict[str, Any]:
+    if len(data) == 1:
+        task = data[0].task
+        return {"loss": task.loss, "metrics": task.metrics()}
+    mixture = Mixture(
+        {part.name: part.task.loss for part in data},
+        [len(part.task.columns) for part in data],
+        feed.target_shapes,
+    )
+    return {"loss": mixture, "metrics": mixture.metrics()}
+
+
+def _optimizer(data: Sequence[DataSet], steps: int) -> keras.optimizers.Optimizer:
+    if len(data) == 1:
+        return data[0].task.optimizer(steps)
+    return FusedAdam(warmup_cosine(1e-4, steps))
+
+
+def _best(base: Encoder, student: Encoder, model: Embedder, watch: Watch) -> Encoder:
+    """The full encoder with the weights to keep, and a warning if they are not good."""
+    if watch.best == -np.inf:
+        reason = (
+            f"no epoch reached the guard {watch.guard}"
+            if watch.guard
+            else f"{watch.monitor} was never a finite number"
+        )
+        warnings.warn(
+            f"{reason}, so the encoder has the weights from before training",
+            stacklevel=3,
+        )
+        return base.copy()
+    if watch.weights:
+        model.set_weights(watch.weights)
+    if watch.best < watch.base:
+        warnings.warn(
+            f"the tuned encoder is worse than its base on {watch.monitor}: "
+            f"{abs(watch.best):.4g}, before training {abs(watch.base):.4g}",
+            stacklevel=3,
+        )
+    return student.expand(base)
+
+
+def _as_given(pairs: Pairs, tables: dict[str, pd.DataFrame]) -> Pairs:
+    return tables if isinstance(pairs, Mapping) else tables[""]
 
 
 def _check_rowwise(
@@ -217,11 +321,3 @@ def _check_rowwise(
             "text uses too. Leave it out of the decay: "
             "optimizer.exclude_from_weight_decay(var_names=['table'])"
         )
-
-
-def _history_frame(
-    before: dict[str, float], history: dict[str, list[Any]]
-) -> pd.DataFrame:
-    start = pd.DataFrame({name: [value] for name, value in before.items()})
-    epochs = pd.concat([start, pd.DataFrame(history)], ignore_index=True)
-    return epochs.rename_axis("epoch")[list(history)]

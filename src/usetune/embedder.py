@@ -1,0 +1,108 @@
+"""The model that training fits: the texts of each example → their embeddings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from usetune.encoder import Encoder
+
+
+class Embedder(keras.Model):
+    """String tensor (batch, columns) → float32 (batch, columns, dim).
+
+    Args:
+        encoder: gives embeddings (batch, dim) for a string tensor (batch,).
+        layers: trainable layers of the loss, so that they are trained and stored too.
+        mini_batch_size: embed so many examples at a time, and keep of a batch nothing
+            but its embeddings (GradCache: Gao et al., "Scaling deep contrastive
+            learning batch size under memory limited setup", 2021, section 3.2). The
+            gradient stays the same, and each text is embedded twice. Default: embed
+            the batch at once.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        layers: Sequence[keras.layers.Layer] = (),
+        mini_batch_size: int | None = None,
+    ) -> None:
+        super().__init__(name="embedder")
+        self.encoder = encoder
+        self.loss_layers = list(layers)
+        self.mini_batch_size = mini_batch_size
+        self.built = True
+
+    def call(self, texts: tf.Tensor) -> tf.Tensor:
+        """Texts that occur more than once are computed once."""
+        distinct, index = tf.unique(tf.reshape(texts, [-1]))
+        embeddings = tf.gather(self.encoder(distinct), index)
+        return tf.reshape(embeddings, (-1, *self._columns(texts), self.encoder.dim))
+
+    def compute_output_spec(self, texts: Any) -> keras.KerasTensor:
+        """(batch, columns, dim), float32."""
+        return keras.KerasTensor((*texts.shape, self.encoder.dim), dtype="float32")
+
+    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+        """Under a strategy Keras builds from the mean of a batch; texts have none."""
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, Any]:
+        """Forward, loss, gradient, update on one batch."""
+        if self.mini_batch_size is None:
+            return super().train_step(data)
+        texts, target = data
+        embeddings = self._embed(texts)
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            loss = self._compute_loss(texts, target, embeddings, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        of_embeddings = tape.gradient(scaled, embeddings)
+        gradients = self._gradients(texts, of_embeddings)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.trainable_variables, strict=True)
+        )
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(texts)[0])
+        return self.compute_metrics(texts, target, embeddings)
+
+    def _embed(self, texts: tf.Tensor) -> tf.Tensor:
+        """The forward pass in parts, nothing kept for a gradient."""
+        count, part = self._parts(texts)
+        shape = (None, *texts.shape[1:], self.encoder.dim)
+        parts = tf.TensorArray(
+            tf.float32, count, infer_shape=False, element_shape=shape
+        )
+        _, parts = tf.while_loop(
+            lambda i, _: i < count,
+            lambda i, parts: (i + 1, parts.write(i, self(part(texts, i)))),
+            (0, parts),
+            parallel_iterations=1,
+        )
+        return parts.concat()
+
+    def _gradients(self, texts: tf.Tensor, of_embeddings: tf.Tensor) -> list[tf.Tensor]:
+        """The backward pass in parts, from the gradient of each embedding."""
+        count, part = self._parts(texts)
+        variables = self.trainable_variables
+
+        def add(i: tf.Tensor, sums: list[tf.Tensor]) -> tuple[tf.Tensor, list]:
+            with tf.GradientTape() as tape:
+                product = tf.reduce_sum(self(part(texts, i)) * part(of_embeddings, i))
+            gradients = tape.gradient(
+                product, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            return i + 1, list(map(tf.add, sums, map(tf.convert_to_tensor, gradients)))
+
+        sums = [tf.zeros_like(variable.value) for variable in variables]
+        _, sums = tf.while_loop(
+            lambda i, _: i < count, add, (0, sums), parallel_iterations=1
+        )
+        return sums
+
+    def _parts(self, texts: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        size = self.mini_batch_size
+        count = -(-tf.shape(texts)[0] // size)
+        return count, lambda x, i: x[i * size : (i + 1) * size]
+
+    def _columns(self, texts: tf.Tensor) -> list[Any]:
+        return [texts.shape[1] or tf.shape(texts)[1]]

@@ -1,0 +1,115 @@
+"""What the losses have in common: their contract, and checks of what they are given."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from usetune.losses.distances import DISTANCES
+
+# A logit that gets no probability, and no gradient, beside any other.
+MASKED = -1e9
+
+
+class EmbeddingLoss(keras.losses.Loss):
+    """A loss on the embeddings of the texts of each example.
+
+    ``y_pred`` is float32 (batch, columns, dim), as `usetune.build_embedder` gives it.
+    The vectors may have any length: a loss normalises them where its definition does.
+    ``y_true`` is float32, what `target` gives: for most losses (batch, 1).
+
+    Args:
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Attributes:
+        layers: trainable Keras layers that the loss owns. Who trains with the loss
+            calls `build`, then trains their weights too.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layers: list[keras.layers.Layer] = []
+
+    def target(
+        self, columns: Sequence[Sequence[str]], labels: np.ndarray
+    ) -> np.ndarray:
+        """What ``y_true`` is made of.
+
+        Args:
+            columns: the texts, one sequence (n,) for each column of ``y_pred``.
+            labels: (n,), numbers. Ids of things or classes must be below 2**24, where
+                float32 tells them apart.
+
+        Returns:
+            float32 array with n rows: (n, 1), the labels.
+        """
+        return np.asarray(labels, dtype=np.float32).reshape(-1, 1)
+
+    def build(self, dim: int) -> None:
+        """Create the weights of `layers` for embeddings of ``dim`` components."""
+
+
+class MarginLoss(EmbeddingLoss):
+    """A loss that wants distances on the right side of a margin.
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: see the loss; above 0.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: if an argument is none of these.
+    """
+
+    def __init__(
+        self, distance: str = "cosine", margin: float = 0.5, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_choice("distance", distance, DISTANCES)
+        check_positive("margin", margin)
+        self.distance = distance
+        self.margin = margin
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "distance": self.distance,
+            "margin": self.margin,
+        }
+
+
+def same_id(ids: Any) -> Any:
+    """Which examples belong together: ids (batch, 1) → bool (batch, batch)."""
+    return ops.equal(ids, ops.transpose(ids))
+
+
+def same_example(batch: Any) -> Any:
+    """The diagonal: a tensor (batch, …) → bool (batch, batch)."""
+    number = ops.arange(ops.shape(batch)[0])
+    return ops.equal(number[:, None], number)
+
+
+def check_columns(y_pred: Any, number: int, or_more: bool = False) -> None:
+    """Raise ValueError if examples have another number of texts than a loss takes."""
+    columns = y_pred.shape[1] if len(y_pred.shape) == 3 else 0
+    if columns is None or columns == number or (or_more and columns > number):
+        return
+    expected = f"(batch, {number}{' or more' if or_more else ''}, dim)"
+    raise ValueError(
+        f"y_pred must have the shape {expected}. Received: {tuple(y_pred.shape)}"
+    )
+
+
+def check_choice(name: str, value: str | None, choices: Collection[str | None]) -> None:
+    """Raise ValueError if an argument is none of its choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {[*choices]}. Received: {value!r}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError if an argument is not above 0."""
+    if not value > 0:
+        raise ValueError(f"{name} must be above 0. Received: {value}")

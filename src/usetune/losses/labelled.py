@@ -1,0 +1,105 @@
+"""Losses for pairs of texts with a label: alike or not, or one of several classes."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from usetune.losses.base import EmbeddingLoss, MarginLoss, check_columns
+from usetune.losses.distances import distance_between
+
+
+@keras.saving.register_keras_serializable("usetune")
+class Contrastive(MarginLoss):
+    """Pulls alike pairs together and others apart until they are ``margin`` away.
+
+    Half the squared distance of alike pairs, half the squared lack to the margin of
+    others (Hadsell, Chopra and LeCun, "Dimensionality reduction by learning an
+    invariant mapping", 2006, equation 4).
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: distance from which pairs that are not alike are left alone; above 0.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → (batch,)."""
+        check_columns(y_pred, 2)
+        alike = y_true[:, 0]
+        distance = distance_between(self.distance, y_pred[:, 0], y_pred[:, 1])
+        lack = ops.relu(self.margin - distance)
+        return (alike * ops.square(distance) + (1 - alike) * ops.square(lack)) / 2
+
+
+@keras.saving.register_keras_serializable("usetune")
+class OnlineContrastive(MarginLoss):
+    """Contrastive loss of only the pairs of a batch that are in the wrong order.
+
+    Those are the alike pairs farther than the nearest other pair, and the others nearer
+    than the farthest alike pair; if the batch has only one kind, those beyond the mean.
+    The losses are summed and not halved, as the reference implementation
+    (sentence-transformers) has it.
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: distance from which pairs that are not alike are left alone; above 0.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → a scalar."""
+        check_columns(y_pred, 2)
+        distance = distance_between(self.distance, y_pred[:, 0], y_pred[:, 1])
+        alike = ops.equal(y_true[:, 0], 1)
+        mean = ops.mean(distance)
+        farthest = ops.max(ops.where(alike, distance, -np.inf))
+        nearest = ops.min(ops.where(alike, np.inf, distance))
+        far = alike & (distance > ops.where(ops.all(alike), mean, nearest))
+        near = ~alike & (distance < ops.where(ops.any(alike), farthest, mean))
+        lack = ops.relu(self.margin - distance)
+        losses = ops.where(far, ops.square(distance), 0.0)
+        return ops.sum(losses + ops.where(near, ops.square(lack), 0.0))
+
+
+@keras.saving.register_keras_serializable("usetune")
+class Softmax(EmbeddingLoss):
+    """Classifies pairs, of premise and hypothesis say, by (u, v, |u - v|).
+
+    The classifier is one dense layer with a bias (Reimers and Gurevych,
+    "Sentence-BERT", 2019, section 3, classification objective). It is trained with the
+    encoder, and only the encoder is of use afterwards: the configuration does not hold
+    its weights.
+
+    Args:
+        classes: how many, at least 2.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: if there are fewer classes.
+    """
+
+    def __init__(self, classes: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if classes < 2:
+            raise ValueError(f"classes must be at least 2. Received: {classes}")
+        self.classes = classes
+        self.layers = [keras.layers.Dense(classes, name="classifier")]
+
+    def build(self, dim: int) -> None:
+        """Create the classifier's weights for embeddings of ``dim`` components."""
+        self.layers[0].build((None, 3 * dim))
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Classes (batch, 1) and embeddings (batch, 2, dim) → (batch,)."""
+        check_columns(y_pred, 2)
+        u, v = y_pred[:, 0], y_pred[:, 1]
+        logits = self.layers[0](ops.concatenate([u, v, ops.abs(u - v)], axis=-1))
+        return keras.losses.sparse_categorical_crossentropy(
+            y_true, logits, from_logits=True
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "classes": self.classes}

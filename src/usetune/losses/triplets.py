@@ -1,0 +1,218 @@
+"""Losses that want the positive nearer than the negative by a margin."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from usetune.losses.base import (
+    EmbeddingLoss,
+    MarginLoss,
+    check_choice,
+    check_columns,
+    same_example,
+    same_id,
+)
+from usetune.losses.distances import DISTANCES, distance_between, distances_within
+
+
+class _TripletLoss(MarginLoss):
+    """A loss of triplets: an anchor, a positive and a negative each."""
+
+    def active(self, y_true: Any, y_pred: Any) -> Any:
+        """Share of the triplets that the loss still changes.
+
+        Args:
+            y_true: as in ``call``.
+            y_pred: as in ``call``.
+
+        Returns:
+            A scalar in [0, 1]: of the valid triplets, or of those that were mined,
+            those nearer than the margin; 0 without any.
+        """
+        lack, valid = self._triplets(
+            ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        )
+        return _mean(ops.cast(valid & (lack > 0), "float32"), valid)
+
+    def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """What each triplet lacks to its margin, and which of them count."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("usetune")
+class Triplet(_TripletLoss):
+    """The positive must be nearer to the anchor than each negative by the margin.
+
+    Schroff, Kalenichenko and Philbin, "FaceNet", 2015, section 3.1, with plain instead
+    of squared distances.
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: above 0. The default can be met by unit vectors, whose distances reach
+            `largest_distance`; the common 5 with Euclidean distance cannot.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each example.
+
+        Args:
+            y_true: not looked at.
+            y_pred: (batch, 3 or more, dim): anchor, positive, negatives.
+
+        Returns:
+            float32 (batch,), the mean over the negatives.
+        """
+        lack, _ = self._triplets(y_true, y_pred)
+        return ops.mean(ops.relu(lack), axis=1)
+
+    def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        check_columns(y_pred, 3, or_more=True)
+        distances = distance_between(self.distance, y_pred[:, :1], y_pred[:, 1:])
+        lack = distances[:, :1] - distances[:, 1:] + self.margin
+        return lack, ops.ones_like(lack, dtype="bool")
+
+
+@keras.saving.register_keras_serializable("usetune")
+class BatchAll(_TripletLoss):
+    """The mean over all triplets of a batch that are nearer than the margin.
+
+    Hermans, Beyer and Leibe, "In defense of the triplet loss for person
+    re-identification", 2017, section 2, batch all, of the triplets with a loss.
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: above 0; the default can be met by unit vectors, see `Triplet`.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
+        lack, valid = self._triplets(y_true, y_pred)
+        counted = valid & (lack > 0)
+        return _mean(ops.where(counted, lack, 0.0), counted)
+
+    def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        nearer, farther, negative = _positive_pairs(self.distance, y_true, y_pred)
+        return nearer - farther + self.margin, negative
+
+
+@keras.saving.register_keras_serializable("usetune")
+class BatchSemiHard(_TripletLoss):
+    """Each two texts of a class with the nearest negative that is farther than them.
+
+    If no negative of the anchor is farther than the positive, then with the farthest
+    (Schroff, Kalenichenko and Philbin, "FaceNet", 2015, section 3.2).
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: above 0; the default can be met by unit vectors, see `Triplet`.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
+        lack, valid = self._triplets(y_true, y_pred)
+        return _mean(ops.relu(lack), valid)
+
+    def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        positive, others, negative = _positive_pairs(self.distance, y_true, y_pred)
+        beyond = negative & (others > positive)
+        # keras.ops.min and max refuse tensors without elements: there may be no pair.
+        nearest = tf.reduce_min(ops.where(beyond, others, float("inf")), axis=1)
+        farthest = tf.reduce_max(ops.where(negative, others, 0.0), axis=1)
+        mined = ops.where(ops.any(beyond, axis=1), nearest, farthest)
+        lack = positive[:, 0] - mined + self.margin
+        return lack, ops.ones_like(lack, dtype="bool")
+
+
+@keras.saving.register_keras_serializable("usetune")
+class BatchHard(_TripletLoss):
+    """Each text with the farthest one of its class and the nearest one of another.
+
+    Hermans, Beyer and Leibe, "In defense of the triplet loss for person
+    re-identification", 2017, section 2, batch hard. A text that is alone in its class
+    counts with a positive at distance 0; in a batch of one class the negative is as far
+    as the farthest text, so that nothing is learned from it.
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        margin: above 0; the default can be met by unit vectors, see `Triplet`.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
+        lack, _ = self._triplets(y_true, y_pred)
+        return ops.relu(lack)
+
+    def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        gap, valid = _hardest_gap(self.distance, y_true, y_pred)
+        return gap + self.margin, valid
+
+
+@keras.saving.register_keras_serializable("usetune")
+class BatchHardSoftMargin(EmbeddingLoss):
+    """`BatchHard` that pulls on without end, the less the better a triplet is.
+
+    The softplus of the difference stands in for the margin (Hermans, Beyer and Leibe,
+    2017, section 2, soft margin).
+
+    Args:
+        distance: "cosine", "euclidean" or "manhattan".
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: if ``distance`` is none of these.
+    """
+
+    def __init__(self, distance: str = "cosine", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_choice("distance", distance, DISTANCES)
+        self.distance = distance
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
+        gap, _ = _hardest_gap(self.distance, y_true, y_pred)
+        return ops.softplus(gap)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "distance": self.distance}
+
+
+def _positive_pairs(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Every two texts of a class, in both orders, beside all texts of the batch.
+
+    Returns:
+        Distance of the two (pairs, 1), distances of the first to all texts (pairs,
+        batch), and which of those are of another class (pairs, batch).
+    """
+    check_columns(y_pred, 1)
+    distances = distances_within(distance, y_pred[:, 0])
+    same = same_id(y_true)
+    pairs = tf.where(same & ~same_example(y_true))
+    anchors = pairs[:, 0]
+    positive = tf.gather_nd(distances, pairs)[:, None]
+    return positive, tf.gather(distances, anchors), tf.gather(~same, anchors)
+
+
+def _hardest_gap(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Farthest positive less nearest negative of each text, and who has both."""
+    check_columns(y_pred, 1)
+    distances = distances_within(distance, y_pred[:, 0])
+    same = same_id(y_true)
+    positive = same & ~same_example(y_true)
+    farthest = ops.max(ops.where(positive, distances, 0.0), axis=1)
+    largest = ops.max(distances, axis=1, keepdims=True)
+    nearest = ops.min(ops.where(same, largest, distances), axis=1)
+    valid = ops.any(positive, axis=1) & ~ops.all(same, axis=1)
+    return farthest - nearest, valid
+
+
+def _mean(values: Any, counted: Any) -> Any:
+    """Sum of all values over the number of the counted ones; 0 without any."""
+    number = ops.sum(ops.cast(counted, "float32"))
+    return ops.sum(values) / ops.maximum(number, 1.0)

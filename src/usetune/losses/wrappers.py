@@ -1,0 +1,159 @@
+"""Losses made of another loss."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from usetune.losses.base import EmbeddingLoss, check_positive
+from usetune.losses.distances import unit_length
+from usetune.losses.guided import GIST
+from usetune.losses.ranking import MegaBatchMargin, MultipleNegativesRanking
+
+
+class _Wrapper(EmbeddingLoss):
+    """A loss around another, whose targets it takes.
+
+    Attributes:
+        loss: the inner loss.
+    """
+
+    def __init__(self, loss: EmbeddingLoss, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.loss = loss
+
+    def target(
+        self, columns: Sequence[Sequence[str]], labels: np.ndarray
+    ) -> np.ndarray:
+        """The target of the inner loss."""
+        return self.loss.target(columns, labels)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        loss = keras.saving.serialize_keras_object(self.loss)
+        return {**super().get_config(), "loss": loss}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A loss from what `get_config` gives."""
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "loss": loss})
+
+
+@keras.saving.register_keras_serializable("usetune")
+class Matryoshka(_Wrapper):
+    """The sum of a loss on the first components of the embeddings, for several widths.
+
+    Embeddings may then be cut to any of the widths. Each cut is brought to unit length
+    (Kusupati et al., "Matryoshka representation learning", 2022, equation 1).
+
+    Args:
+        loss: on the cut embeddings; one without layers of its own.
+        dims: the widths, any order, each at most the width of the embeddings, which is
+            not added by itself.
+        weights: factors of the losses, one for each of ``dims``; above 0. Default: 1.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Attributes:
+        dims: the widths, largest first.
+        weights: in the order of ``dims``.
+
+    Raises:
+        ValueError: if an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        loss: EmbeddingLoss,
+        dims: Sequence[int],
+        weights: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(loss, **kwargs)
+        # Layers have one input width; `Cached` must see the whole step.
+        plain = isinstance(loss, EmbeddingLoss) and not isinstance(loss, Cached)
+        if not plain or loss.layers:
+            raise ValueError(
+                "loss must be an EmbeddingLoss without layers of its own and not "
+                f"Cached. Received: {loss}"
+            )
+        if not dims or min(dims) < 1 or len(set(dims)) < len(dims):
+            raise ValueError(
+                f"dims must be distinct integers of at least 1. Received: {dims}"
+            )
+        weights = [1.0] * len(dims) if weights is None else weights
+        if len(weights) != len(dims):
+            raise ValueError(
+                f"weights must be as many as dims, {len(dims)}. Received: {weights}"
+            )
+        for weight in weights:
+            check_positive("weights", weight)
+        ordered = sorted(zip(dims, weights, strict=True), reverse=True)
+        self.dims = [dim for dim, _ in ordered]
+        self.weights = [weight for _, weight in ordered]
+
+    def build(self, dim: int) -> None:
+        """Raise ValueError if embeddings of ``dim`` components are too short."""
+        if self.dims[0] > dim:
+            raise ValueError(
+                f"dims must be at most {dim}, the width of the embeddings. "
+                f"Received: {self.dims}"
+            )
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The weighted sum of what the inner loss gives for each width."""
+        self.build(y_pred.shape[-1])
+        return sum(
+            weight * self.loss.call(y_true, unit_length(y_pred[..., :dim]))
+            for dim, weight in zip(self.dims, self.weights, strict=True)
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "dims": self.dims, "weights": self.weights}
+
+
+@keras.saving.register_keras_serializable("usetune")
+class Cached(_Wrapper):
+    """A loss with in-batch negatives whose batch is embedded in parts.
+
+    The value is that of the inner loss on the whole batch. A training step that knows
+    this class embeds ``mini_batch_size`` examples at a time, twice, so that memory does
+    not grow with the batch and its negatives (Gao et al., "Scaling deep contrastive
+    learning batch size under memory limited setup", 2021, section 3).
+
+    Args:
+        loss: `MultipleNegativesRanking`, `MegaBatchMargin`, `GIST`, or `Matryoshka`
+            around one of them: in others examples are apart, and smaller batches do.
+        mini_batch_size: examples to embed at a time, at least 1.
+        **kwargs: name, reduction and dtype of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: if an argument is none of these.
+    """
+
+    def __init__(
+        self, loss: EmbeddingLoss, mini_batch_size: int = 32, **kwargs: Any
+    ) -> None:
+        super().__init__(loss, **kwargs)
+        inner = loss.loss if isinstance(loss, Matryoshka) else loss
+        if not isinstance(inner, (MultipleNegativesRanking, MegaBatchMargin, GIST)):
+            raise ValueError(
+                "loss must be MultipleNegativesRanking, MegaBatchMargin or GIST, or "
+                f"Matryoshka around one of them. Received: {loss}"
+            )
+        check_positive("mini_batch_size", mini_batch_size)
+        self.mini_batch_size = mini_batch_size
+
+    def build(self, dim: int) -> None:
+        """Check the inner loss against embeddings of ``dim`` components."""
+        self.loss.build(dim)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """What the inner loss gives for the whole batch."""
+        return self.loss.call(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "mini_batch_size": self.mini_batch_size}

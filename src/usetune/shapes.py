@@ -1,0 +1,155 @@
+"""The shapes that training data comes in: their columns and what these may hold."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+# What names the thing, or the group of things, that texts are about.
+OWNERS = ("occupation", "group")
+_TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?|text")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape of training data.
+
+    Attributes:
+        name: what people call it.
+        columns: those that it must have.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+SCORED = Shape("scored pairs", ("base", "ref", "similarity"))
+BINARY = Shape("pairs labelled 0 or 1", ("base", "ref", "label"))
+LABELLED = Shape("pairs labelled with a class", ("base", "ref", "label"))
+POSITIVE = Shape("positive pairs", ("anchor", "positive"))
+TRIPLETS = Shape("triplets", ("anchor", "positive", "negative"))
+CLASSES = Shape("texts with a class", ("text", "label"))
+SHAPES = (SCORED, BINARY, LABELLED, POSITIVE, TRIPLETS, CLASSES)
+
+
+def text_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold texts."""
+    return [column for column in table if _TEXT_COLUMN.fullmatch(column)]
+
+
+def shape_of(table: pd.DataFrame, name: str | None = None) -> Shape:
+    """The shape of a table, recognised by its columns.
+
+    Pairs with a label are `BINARY` if every label is 0 or 1, otherwise `LABELLED`.
+
+    Args:
+        table: training data.
+        name: of the shape, where the columns would fit several.
+
+    Raises:
+        ValueError: if no shape fits, several do, or not the one that was named.
+    """
+    named = [shape for shape in SHAPES if name in (None, shape.name)]
+    if not named:
+        raise ValueError(
+            f"shape must be one of {[shape.name for shape in SHAPES]}. "
+            f"Received: {name!r}"
+        )
+    fitting = [shape for shape in named if {*shape.columns} <= {*table.columns}]
+    if {BINARY, LABELLED} <= {*fitting}:
+        # As text too: cells of a CSV file are what is written there.
+        binary = table["label"].isin([0, 1, "0", "1"]).all()
+        fitting.remove(LABELLED if binary else BINARY)
+    if {POSITIVE, TRIPLETS} <= {*fitting}:
+        fitting.remove(POSITIVE)
+    if len(fitting) == 1:
+        return fitting[0]
+    found = f"Received: {list(table.columns)}"
+    if fitting:
+        raise ValueError(
+            f"the columns fit {' and '.join(shape.name for shape in fitting)}; say "
+            f"which with shape=, or leave out columns. {found}"
+        )
+    expected = " or ".join(str(list(shape.columns)) for shape in named)
+    raise ValueError(f"pairs must have the columns {expected}. {found}")
+
+
+def check_rows(table: pd.DataFrame, shape: Shape, source: str) -> pd.DataFrame:
+    """Check every cell, and keep the columns that training looks at.
+
+    Args:
+        table: has the columns of ``shape``; left as it is.
+        shape: what it should be.
+        source: what the errors call it.
+
+    Returns:
+        DataFrame of the texts, the similarity (float64) or label (int64), and the
+        columns occupation and group where there are any. Index as of ``table``.
+
+    Raises:
+        ValueError: naming ``source``, column, the first rows at fault (counted from 1)
+            and what they hold, if there are no rows, or a cell is wrong: a text that
+            is empty or none, a similarity outside of [0, 1], a label that is no whole
+            number from 0 (`BINARY`: 0 or 1).
+    """
+    if table.empty:
+        raise ValueError(f"{source} has no rows")
+    texts = [*shape.columns]
+    if shape is POSITIVE:
+        texts += [name for name in table if re.fullmatch(r"negative_\d+", name)]
+    cells = {"similarity": _SIMILARITY, "label": _BINARY if shape is BINARY else _LABEL}
+    schema = {name: cells.get(name, _TEXT) for name in texts}
+    schema |= {name: _TEXT for name in OWNERS if name in table}
+    if shape is POSITIVE and "label" in table:
+        schema["label"] = _LABEL
+    kept = table[list(schema)]
+    try:
+        checked = pa.DataFrameSchema(schema).validate(
+            kept.reset_index(drop=True), lazy=True
+        )
+    except pa.errors.SchemaErrors as error:
+        fault = error.failure_cases.iloc[0]
+        column, expected = fault["column"], fault["check"]
+        faults = error.failure_cases.query("column == @column")
+        rows = np.sort(faults["index"].astype(int).unique())
+        cells = kept[column].iloc[rows[:5]].tolist()
+        shown = "; ".join(
+            f"row {row + 1}: {cell!r}" for row, cell in zip(rows, cells, strict=False)
+        )
+        raise ValueError(
+            f"{source}, column {column}: expected {expected}. Received in {len(rows)} "
+            f"of {len(table)} rows: {shown}{'; …' if len(rows) > 5 else ''}"
+        ) from None
+    if "label" in checked:
+        checked["label"] = checked["label"].astype("int64")
+    return checked.set_index(table.index)
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    return pd.to_numeric(cells, errors="coerce").astype("float64")
+
+
+def _cells(expected: str, are_right: object, numbers: bool = False) -> pa.Column:
+    return pa.Column(
+        checks=pa.Check(are_right, error=expected, ignore_na=False),
+        parsers=[pa.Parser(_numbers)] if numbers else None,
+        nullable=True,
+    )
+
+
+_TEXT = _cells(
+    "a text",
+    lambda cells: cells.map(lambda cell: isinstance(cell, str) and cell.strip() != ""),
+)
+_SIMILARITY = _cells(
+    "a number in [0, 1]", lambda cells: cells.between(0, 1), numbers=True
+)
+# Keras hands labels to losses as float32, exact up to 2**24.
+_LABEL = _cells(
+    "a whole number from 0 (pandas.factorize numbers names)",
+    lambda cells: cells.between(0, 2**24) & (cells % 1 == 0),
+    numbers=True,
+)
+_BINARY = _cells("0 or 1", lambda cells: cells.isin([0, 1]), numbers=True)
