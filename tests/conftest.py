@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 matplotlib.use("Agg")
 
 import usetune  # noqa: E402
+from tests.tiny_encoder import TinyEncoder  # noqa: E402
 
 TEXTS = [
     "data scientist",
@@ -38,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def base() -> usetune.Encoder:
     """The real encoder. Tests leave its weights alone."""
     return usetune.load_encoder()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> usetune.Encoder:
+    """A small random encoder. Tests leave its weights alone."""
+    return TinyEncoder()
 
 
 @pytest.fixture(scope="session")

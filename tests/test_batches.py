@@ -179,7 +179,8 @@ def test_batches_of_similar_length_come_in_random_order():
     for batch in by_length(lengths, 32, generator(0)):
         means.append(lengths[batch].mean())
         spreads.append(np.ptp(lengths[batch]))
-    assert np.mean(spreads) < 15
+    # A window holds 50 batches, so each spans about a fiftieth of the 400.
+    assert 4 < np.mean(spreads) < 15
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.15
 
 

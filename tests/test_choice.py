@@ -104,22 +104,22 @@ def test_a_guide_is_needed():
         fine_tune(None, table("positive pairs"), loss=GIST())
 
 
-def test_a_loss_of_ones_own_fits(base):
+def test_a_loss_of_ones_own_fits(tiny):
     class Own(EmbeddingLoss):
         def call(self, y_true, y_pred):
             return -y_pred[:, 0, 0]
 
-    result = fine_tune(base, table("triplets"), loss=Own(), epochs=1)
+    result = fine_tune(tiny, table("triplets"), loss=Own(), epochs=1)
     assert result.history["val_loss"][1] < result.history["val_loss"][0]
 
 
-def test_batches_must_fit(base):
+def test_batches_must_fit(tiny):
     with pytest.raises(ValueError, match="by_label only for.*Received: 'by_label'"):
         fine_tune(None, table("triplets"), batches="by_label")
     with pytest.raises(ValueError, match="must be one of.*Received: 'pairs'"):
         fine_tune(None, table("triplets"), batches="pairs")
     with pytest.raises(ValueError, match="even and at least 4"):
-        fine_tune(base, table("texts with a class"), batch_size=3)
+        fine_tune(tiny, table("texts with a class"), batch_size=3)
 
 
 def test_the_table_of_the_readme():

@@ -522,12 +522,33 @@ def test_angle_does_not_look_at_labels_where_there_are_negatives():
     assert values[0] == values[1] > 0
 
 
+def test_a_zero_makes_the_halves_of_odd_vectors_equal():
+    scores, embeddings = batch(AnglE())
+    padded = embeddings.copy()
+    padded[..., -1] = 0
+    value = float(AnglE()(scores, padded))
+    assert float(AnglE()(scores, embeddings[..., :-1])) == pytest.approx(value)
+
+
 def test_the_slope_at_equal_vectors_is_zero():
     same = unit(2, 1, 8).repeat(2, axis=1)
     for distance in DISTANCES[1:]:
         loss = Triplet(distance, 1.0)
         _, gradient = value_and_gradient(loss, np.zeros((2, 1)), same[:, [0, 0, 1]])
         np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counted"),
+    [([1, 1, 1], [2]), ([0, 0, 0], [0, 1]), ([1, 0, 0], []), ([0, 1, 1], [0, 1, 2])],
+)
+def test_pairs_in_the_wrong_order(labels, counted):
+    # Cosine distances 0.13, 0.29 and 1, their mean 0.47.
+    embeddings = np.stack([angles(0, 0, 0), angles(30, 45, 90)], axis=1)
+    distances = 1 - np.cos(np.radians([30, 45, 90]))
+    losses = np.where(labels, distances, np.maximum(0.9 - distances, 0)) ** 2
+    loss = OnlineContrastive(margin=0.9)(np.array(labels)[:, None], embeddings)
+    assert float(loss) == pytest.approx(losses[counted].sum(), abs=1e-6)
 
 
 def test_softmax_trains_its_classifier():
@@ -563,13 +584,19 @@ def test_distances(distance):
     np.testing.assert_allclose(between[0], expected[distance], rtol=1e-5)
 
 
-def test_rounding_of_nearly_equal_texts():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rounding_of_nearly_equal_texts(compiled):
+    @tf.function(jit_compile=compiled)
+    def distances_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            distances = distances_within("euclidean", x)
+        return distances, tape.gradient(distances, x)
+
     x = tf.constant(unit(1, 512) + 1e-6 * unit(64, 512))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        distances = distances_within("euclidean", x)
+    distances, gradient = distances_and_gradient(x)
     assert 0 <= distances.numpy().min() and distances.numpy().max() < 2e-3
-    assert np.isfinite(tape.gradient(distances, x)).all()
+    assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
@@ -626,6 +653,15 @@ def test_active_triplets(kind, classes, margin):
         counted = active.sum() if kind is BatchAll else lacks.size
         mean = lacks[active].sum() / max(counted, 1)
         assert float(loss(y_true, embeddings)) == pytest.approx(mean, abs=1e-5)
+
+
+def test_a_negative_as_far_as_the_positive_is_not_semi_hard():
+    points = np.array([[0, 0], [1, 0], [0, 1], [0, 3]], "f")[:, None]
+    # Of the pairs of classes 0 and 1, in both orders: the positive and what is mined.
+    mined = [(1, 3), (1, 2**0.5), (2, 2**0.5), (2, 3)]
+    lacks = [max(0, positive - negative + 0.5) for positive, negative in mined]
+    loss = BatchSemiHard("euclidean", 0.5)(np.array([[0], [0], [1], [1]]), points)
+    assert float(loss) == pytest.approx(np.mean(lacks), abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", [BatchAll, BatchHard, BatchSemiHard])

@@ -271,19 +271,62 @@ def test_texts_of_one_occupation_are_no_negatives_of_each_other():
 
 def test_random_draws():
     settings = {"count": 2, "range_min": 1, "range_max": 6, "sampling": "random"}
-    met = [
-        negatives(mine_hard_negatives(LINE, PAIRS, CORPUS, seed=seed, **settings))
+    mined = [
+        mine_hard_negatives(LINE, PAIRS, CORPUS, seed=seed, **settings)
         for seed in range(60)
     ]
+    met = [negatives(table) for table in mined]
     # Candidates by rank: t1, t4, t5, t6, t7, t8, of which t1 is skipped.
     assert {text for drawn in met for text in drawn} == {"t4", "t5", "t6", "t7", "t8"}
     assert all(len(drawn) == 2 and drawn[0] < drawn[1] for drawn in met)
     assert len({*map(tuple, met)}) == 10
+    # t11 has one positive less, but no more candidates.
+    others = {text for table in mined for text in negatives(table, "t11")}
+    assert others == {"t8", "t7", "t6", "t5", "t4"}
     again = mine_hard_negatives(LINE, PAIRS, CORPUS, seed=5, **settings)
     assert negatives(again) == met[5]
     # Where fewer are left than wanted, all are taken.
     all_of_them = mine_hard_negatives(LINE, PAIRS, count=3, sampling="random")
     assert negatives(all_of_them) == ["t10"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "texts"),
+    [
+        # One, and as many more as t0 has texts of its own.
+        ({}, ["t1", "t4", "t5", "t6"]),
+        ({"min_score": -1.0}, ["t1", "t4", "t5", "t6"]),
+        ({"max_score": 2.0}, ["t1", *CORPUS[4:]]),
+        ({"absolute_margin": -2.0}, ["t1", *CORPUS[4:]]),
+        ({"relative_margin": -2.0}, ["t1", *CORPUS[4:]]),
+    ],
+)
+def test_the_range_is_wider_where_candidates_may_be_dropped(limits, texts):
+    settings = {"count": 1, "sampling": "random", **limits}
+    met = {
+        text
+        for seed in range(40)
+        for text in negatives(
+            mine_hard_negatives(LINE, PAIRS[::2], CORPUS, seed=seed, **settings)
+        )
+    }
+    assert sorted(met) == sorted(texts)
+
+
+def test_equal_documents_come_in_the_order_of_the_corpus():
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(6, 512))
+    copies = [f"copy {number}" for number in range(203)]
+    anchors = [f"anchor {number}" for number in range(5)]
+    encoder = Vectors(
+        {copy: vectors[0] for copy in copies}
+        | {"positive": -vectors[0]}
+        | dict(zip(anchors, vectors[1:], strict=True))
+    )
+    pairs = pd.DataFrame({"anchor": anchors, "positive": "positive"})
+    mined = mine_hard_negatives(encoder, pairs, copies, count=203, output="columns")
+    assert all(row == copies for row in mined.loc[:, "negative_1":].to_numpy().tolist())
+    assert len(mined) == 5
 
 
 @pytest.mark.parametrize("sampling", ["top", "random"])

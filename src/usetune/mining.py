@@ -244,9 +244,14 @@ def _columns(known: pd.DataFrame, negatives: pd.DataFrame, count: int) -> _Outpu
     full = table[found == count]
     names = [f"negative_{place}" for place in range(1, count + 1)]
     score_names = [f"negative_score_{place}" for place in range(1, count + 1)]
-    table = full[::count].copy()
-    table[names] = full["negative"].to_numpy().reshape(-1, count)
-    table[score_names] = full["negative_score"].to_numpy().reshape(-1, count)
+    texts = full["negative"].to_numpy().reshape(-1, count)
+    values = full["negative_score"].to_numpy().reshape(-1, count)
+    side_by_side = [
+        full[::count].reset_index(drop=True),
+        pd.DataFrame(texts, columns=names),
+        pd.DataFrame(values, columns=score_names),
+    ]
+    table = pd.concat(side_by_side, axis=1)
     return table, [*POSITIVE.columns, *names], ["positive_score", *score_names]
 
 

@@ -95,5 +95,14 @@ def digest(value: Any) -> str:
         for array in value:
             sha.update(np.ascontiguousarray(array))
     else:
-        sha.update(json.dumps(value, default=str, sort_keys=True).encode())
+        sha.update(json.dumps(_nameless(value), default=str, sort_keys=True).encode())
     return sha.hexdigest()
+
+
+def _nameless(value: Any) -> Any:
+    """Settings without the names that Keras numbers within a process."""
+    if isinstance(value, dict):
+        return {key: _nameless(own) for key, own in value.items() if key != "name"}
+    if isinstance(value, (list, tuple)):
+        return [_nameless(own) for own in value]
+    return value

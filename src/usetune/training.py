@@ -207,7 +207,7 @@ def fine_tune(
         ]
     followers += callbacks
     if checkpoint is not None:
-        run = {f"{part.name} data": part.digest() for part in data}
+        run = {f"data {part.name}".strip(): part.digest() for part in data}
         run |= {
             "encoder": student.get_weights(),
             "optimizer": model.optimizer.get_config(),

@@ -219,16 +219,18 @@ class TransformerEncoder(Encoder):
         )
         mask = tf.sequence_mask(tokens.row_lengths(), longest + missing)
         states = self.network([padded, mask])  # (batch, tokens, dim)
+        is_token = mask[:, :, None]
         if self.pooling == "cls":
             pooled = states[:, 0]
         elif self.pooling == "max":
-            pooled = tf.reduce_max(tf.where(mask[:, :, None], states, -1e9), axis=1)
+            # Less than any state, and within float16.
+            pooled = tf.reduce_max(tf.where(is_token, states, -6e4), axis=1)
         else:
             # The sum has the direction of the mean.
-            pooled = tf.reduce_sum(tf.where(mask[:, :, None], states, 0.0), axis=1)
+            pooled = tf.reduce_sum(tf.where(is_token, states, 0.0), axis=1)
         return tf.math.l2_normalize(pooled[:batch], axis=1)
 
-    def encode(self, texts: Sequence[str], batch_size: int = 128) -> np.ndarray:
+    def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """`Encoder.encode`, which also warns of texts longer than ``max_length``."""
         embeddings = super().encode(texts, batch_size)
         self._warn_of_cut(texts)
@@ -407,17 +409,18 @@ def load_transformer(
         ValueError: if the checkpoint is damaged or of another architecture, or an
             argument is not allowed.
         OSError: if a file is missing, or the download fails.
-        ImportError: if keras-hub or safetensors is not installed.
+        ImportError: if a package of the extra ``usetune[bert]`` is not installed.
     """
     try:
+        import huggingface_hub  # noqa: F401
         import keras_hub  # noqa: F401
         import safetensors  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "a BERT checkpoint needs keras-hub and safetensors: "
-            f"pip install usetune[bert] ({error})"
+            f"a BERT checkpoint needs the extra usetune[bert], that is keras-hub, "
+            f"safetensors and huggingface-hub: pip install usetune[bert] ({error})"
         ) from error
-    folder = Path(handle) if Path(handle).is_dir() else _download(handle)
+    folder = Path(handle) if handle and Path(handle).is_dir() else _download(handle)
     try:
         return _read(folder, pooling, max_length)
     except ValueError as error:
@@ -428,13 +431,13 @@ def _download(name: str) -> Path:
     import huggingface_hub
 
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise FileNotFoundError(f"{name} is neither a folder nor owner/model")
+        raise FileNotFoundError(f"{name!r} is neither a folder nor owner/model")
     files = ["*.json", "vocab.txt", "model.safetensors"]
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=files))
     except (OSError, ValueError) as error:
         raise OSError(
-            f"{name} is not a folder, and could not be downloaded from the Hugging "
+            f"{name!r} is not a folder, and could not be downloaded from the Hugging "
             f"Face Hub: {error}"
         ) from error
 
@@ -514,7 +517,7 @@ def _read_pooling(path: Path) -> str:
         flag.removeprefix("pooling_mode_") for flag in flags if "pooling_mode_" in flag
     ]
     modes = [modes] if isinstance(modes, str) else modes or ["mean"]
-    names = [mode.removesuffix("s").removesuffix("_token") for mode in modes]
+    names = [re.sub("_tokens?$", "", mode) for mode in modes]
     if names == ["mean_sqrt_len"]:
         # The root of the length is gone once the embedding has unit length.
         return "mean"
