@@ -35,6 +35,7 @@ notebooks: setup ## run the notebooks and store their outputs
 bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/large_batch.py
 
 $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt

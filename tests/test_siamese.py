@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import TEXTS
-from usetune import AngularSimilarity, angular_similarity, build_embedder, build_siamese
+from usetune import AngularSimilarity, angular_similarity, build_siamese
 
 
 def test_output_agrees_with_numpy(small):
@@ -59,13 +59,3 @@ def test_head_configuration():
     for clip in (0, 1, -0.5):
         with pytest.raises(ValueError, match=f"clip.*{clip}"):
             AngularSimilarity(clip=clip)
-
-
-def test_embedder_has_one_input_a_column(small):
-    embedder = build_embedder(small, ["anchor", "positive", "negative_1"])
-    texts = [TEXTS[:4], TEXTS[4:], TEXTS[2:6]]
-    names = ["anchor", "positive", "negative_1"]
-    inputs = dict(zip(names, map(tf.constant, texts), strict=True))
-    expected = np.stack([small.encode(column) for column in texts], axis=1)
-    np.testing.assert_allclose(embedder.predict(inputs, verbose=0), expected, atol=1e-6)
-    assert embedder.output_shape == (None, 3, 512)

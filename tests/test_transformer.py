@@ -401,6 +401,23 @@ def test_other_ways_to_store_the_same_model(tiny, checkpoint, change):
 
 
 @pytest.mark.parametrize(
+    ("changes", "least", "most"),
+    [
+        ({"layer_norm_eps": 0.5}, 1e-2, 1),
+        ({"hidden_act": "gelu_new"}, 1e-6, 1e-2),
+        ({"hidden_act": "relu"}, 1e-2, 1),
+        ({"num_attention_heads": 2}, 1e-2, 1),
+    ],
+)
+def test_settings_that_leave_no_trace_in_the_weights(
+    tiny, checkpoint, changes, least, most
+):
+    edit_json(checkpoint / "config.json", **changes)
+    change = load_encoder(checkpoint).encode(["one, two"]) - tiny.encode(["one, two"])
+    assert least < np.abs(change).max() < most
+
+
+@pytest.mark.parametrize(
     ("settings", "pooling"),
     [
         ({}, "mean"),

@@ -218,8 +218,8 @@ def _similarities(
     anchors = encoder.encode(queries)
     step = max(1, _BLOCK // len(documents))
     for start in range(0, len(queries), step):
-        block = anchors[start : start + step].astype(np.float64)
-        yield from (block @ embeddings).astype(np.float32)
+        block = anchors[start : start + step] @ embeddings
+        yield from block.astype(np.float32)
 
 
 def _nearest(similarity: np.ndarray, count: int) -> np.ndarray:

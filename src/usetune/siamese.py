@@ -1,6 +1,5 @@
 """Twin branches on one encoder, with the angular similarity of their outputs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,22 +26,6 @@ def build_siamese(encoder: Encoder) -> keras.Model:
     embeddings = Branches(encoder, name="branches")(texts)
     similarity = AngularSimilarity(name="similarity")(embeddings)
     return keras.Model(texts, similarity, name="siamese")
-
-
-def build_embedder(encoder: Encoder, columns: Sequence[str]) -> keras.Model:
-    """Build the model that embeds the texts of each example side by side.
-
-    Args:
-        encoder: gives unit vectors (batch, dim) for a string tensor (batch,).
-        columns: names of the inputs.
-
-    Returns:
-        Keras model: one string input (batch,) for each column → float32
-        (batch, columns, dim), what the losses of `usetune.losses` take.
-    """
-    texts = [keras.Input((), dtype="string", name=name) for name in columns]
-    embeddings = Branches(encoder, name="branches")(texts)
-    return keras.Model(texts, ops.stack(embeddings, axis=1), name="embedder")
 
 
 class Branches(keras.layers.Layer):

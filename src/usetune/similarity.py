@@ -26,7 +26,7 @@ def cosine_similarity(u: Any, v: Any) -> Any:
         Tensor (...) of the dtype of ``u``, in [-1, 1] up to rounding; 0 where
         either vector is zero.
     """
-    return ops.sum(_unit_length(u) * _unit_length(v), axis=-1)
+    return ops.sum(unit_length(u) * unit_length(v), axis=-1)
 
 
 def angular_similarity(cosine: Any) -> Any:
@@ -44,7 +44,8 @@ def angular_similarity(cosine: Any) -> Any:
     return 1 - ops.arccos(ops.clip(cosine, -1.0, 1.0)) / 3.141592653589793
 
 
-def _unit_length(x: Any) -> Any:
+def unit_length(x: Any) -> Any:
+    """Vectors (..., dim) → the same divided by their length; zero stays zero."""
     x = ops.convert_to_tensor(x)
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, _SMALLEST_SQUARE))

@@ -140,7 +140,7 @@ class WordPieceTokenizer:
         if self.lowercase:
             # Σ is σ at the end of a word, too, and ASCII goes first, as the next
             # step would make a Turkish ı of I where that is the system's language.
-            texts = tf.strings.lower(replace(texts, "Σ", "σ"))
+            texts = replace(texts, "Σ", "σ")
             texts = tf.strings.lower(texts, encoding="utf-8")
         chinese = _CHINESE if self.split_chinese else ""
         return replace(texts, f"[{_PUNCTUATION}{chinese}{special}]", r" \0 ")

@@ -16,7 +16,7 @@ MASKED = -1e9
 class EmbeddingLoss(keras.losses.Loss):
     """A loss on the embeddings of the texts of each example.
 
-    ``y_pred`` is float32 (batch, columns, dim), as `usetune.build_embedder` gives it.
+    ``y_pred`` is float32 (batch, columns, dim), what `fine_tune` embeds.
     The vectors may have any length: a loss normalises them where its definition does.
     ``y_true`` is float32, what `target` gives: for most losses (batch, 1).
 

@@ -3,10 +3,9 @@
 import math
 from typing import Any
 
-import tensorflow as tf
 from keras import ops
 
-from usetune.similarity import cosine_similarity
+from usetune.similarity import cosine_similarity, unit_length
 
 DISTANCES = ("cosine", "euclidean", "manhattan")
 
@@ -21,11 +20,6 @@ def largest_distance(distance: str, dim: int) -> float:
         dim: components of the vectors.
     """
     return 2 * math.sqrt(dim) if distance == "manhattan" else 2.0
-
-
-def unit_length(x: Any) -> Any:
-    """Vectors (..., dim) → the same of length one; zero stays zero."""
-    return tf.math.l2_normalize(x, axis=-1, epsilon=1e-24)
 
 
 def products(x: Any, y: Any) -> Any:

@@ -15,7 +15,8 @@ from usetune.losses.base import (
     check_positive,
     same_example,
 )
-from usetune.losses.distances import products, unit_length
+from usetune.losses.distances import products
+from usetune.similarity import unit_length
 
 # Cosines of the same two texts differ by less: rounding must not decide what is masked.
 _ROUNDING = 1e-6

@@ -15,7 +15,8 @@ from usetune.losses.base import (
     same_example,
     same_id,
 )
-from usetune.losses.distances import products, unit_length
+from usetune.losses.distances import products
+from usetune.similarity import unit_length
 
 _DIRECTIONS = ("query_to_doc", "doc_to_query", "query_to_query", "doc_to_doc")
 _HARDNESS = (None, "hard_negatives", "in_batch_negatives")

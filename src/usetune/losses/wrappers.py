@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from usetune.losses.base import EmbeddingLoss, check_positive
-from usetune.losses.distances import unit_length
 from usetune.losses.guided import GIST
 from usetune.losses.ranking import MegaBatchMargin, MultipleNegativesRanking
+from usetune.similarity import unit_length
 
 
 class _Wrapper(EmbeddingLoss):
