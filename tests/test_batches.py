@@ -2,7 +2,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usetune.batches import by_label, by_length, no_duplicates, shuffled, unusable
@@ -25,6 +25,7 @@ def flat(batches):
     return [row for batch in batches for row in batch]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), SIZES, SEEDS)
 def test_shuffled(rows, size, seed):
     batches = listed(shuffled(rows, size, generator(seed)))
@@ -33,6 +34,7 @@ def test_shuffled(rows, size, seed):
     assert all(1 <= len(batch) <= size for batch in batches)
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 60), SIZES, st.integers(1, 3), st.sampled_from([1, 5, 100]), SEEDS
 )
@@ -57,6 +59,7 @@ def test_no_duplicates_is_the_greedy_of_one_batch_after_another(
     assert batches == expected
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), SIZES, st.integers(1, 8), SEEDS)
 def test_no_key_in_two_rows_of_a_batch(rows, size, values, seed):
     keys = generator(seed).integers(0, values, (rows, 2))
@@ -100,6 +103,7 @@ LABELS = st.lists(st.integers(0, 6), min_size=4, max_size=60).filter(
 )
 
 
+@settings(deadline=None)
 @given(LABELS, st.sampled_from([4, 6, 8, 16, 200]), SEEDS)
 def test_by_label(labels, size, seed):
     labels = np.array(labels)
@@ -158,6 +162,7 @@ def test_labels_of_a_batch_are_drawn_at_random():
     assert abs(share - 0.5) < 0.03
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 500), max_size=60), st.sampled_from([1, 2, 7, 100]), SEEDS
 )

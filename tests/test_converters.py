@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from usetune import converters
@@ -50,6 +50,7 @@ def class_counts(rows, classes):
     }
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(1, 4), st.one_of(st.none(), st.integers(1, 30)), SEEDS)
 def test_triplets_from_classes(rows, per_anchor, limit, seed):
     classes = classes_of(rows)
@@ -98,6 +99,7 @@ def test_triplets_draw_every_other_text_alike():
     assert {*pd.concat(few)["anchor"]} == {*triplets["anchor"]}
 
 
+@settings(deadline=None)
 @given(ROWS, st.one_of(st.none(), st.integers(1, 12)), SEEDS)
 def test_positive_pairs_from_classes(rows, per_class, seed):
     classes = classes_of(rows)
@@ -145,6 +147,7 @@ def test_pairs_of_a_huge_class_are_drawn_without_making_all():
         positive_pairs_from_classes(texts)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 44_000_000), st.integers(-2, 1))
 def test_couples(later, offset):
     number = max(0, later * (later - 1) // 2 + offset)
@@ -195,6 +198,7 @@ def test_pairs_from_several_negatives_keep_what_they_are_about():
     assert (pairs[["occupation", "group"]] == ["1", "2"]).all(axis=None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.sampled_from("abcde")] * 3), min_size=1, max_size=20))
 def test_pairs_and_triplets_agree(rows):
     triplets = pd.DataFrame(rows, columns=TRIPLETS.columns)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usetune.mining import mine_hard_negatives
@@ -130,6 +130,7 @@ LIMITS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(1, 4),

@@ -55,7 +55,8 @@ def mine_hard_negatives(
     texts of the corpus, positives are left out first, then what the margins and limits
     refuse; of the rest, those of rank ``range_min`` to ``range_max`` are drawn from.
     Many of the nearest are positives that nobody wrote down: ``relative_margin=0.05``
-    keeps away from them (NV-Retriever: Moreira et al., 2024, TopK-PercPos, section 3).
+    keeps away from them (TopK-PercPos of Moreira et al., "NV-Retriever", 2024,
+    arXiv:2407.15831).
 
     NOTE: The anchor itself is never a negative, and where the pairs have the column
     occupation, no text of an occupation is a negative of another of its texts.

@@ -115,7 +115,7 @@ class WordPieceTokenizer:
             ],
             unknown_token=_SPECIAL["[UNK]"],
             token_out_type=tf.int32,
-            max_bytes_per_word=4 * _CHARACTERS_PER_WORD,
+            max_bytes_per_word=_CHARACTERS_PER_WORD,
             no_pretokenization=True,
         )
 
@@ -140,7 +140,7 @@ class WordPieceTokenizer:
         if self.lowercase:
             # Σ is σ at the end of a word, too, and ASCII goes first, as the next
             # step would make a Turkish ı of I where that is the system's language.
-            texts = replace(texts, "Σ", "σ")
+            texts = tf.strings.lower(replace(texts, "Σ", "σ"))
             texts = tf.strings.lower(texts, encoding="utf-8")
         chinese = _CHINESE if self.split_chinese else ""
         return replace(texts, f"[{_PUNCTUATION}{chinese}{special}]", r" \0 ")
