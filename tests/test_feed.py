@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,15 +53,17 @@ def test_each_pass_holds_every_example_once_with_its_target():
 @pytest.mark.parametrize("mixing", ["proportional", "round_robin"])
 def test_a_start_in_the_middle_gives_what_would_have_come(mixing):
     tables = [scored(10), triplets(21)]
-    whole = take(feed(tables, mixing).training(), 12)
-    rest = take(feed(tables, mixing).training(start=5), 7)
+    own, another = feed(tables, mixing), feed(tables, mixing, seed=1)
+    whole = take(own.training(), 12)
+    rest = take(own.training(start=5), 7)
     for (texts, target), (same, equal) in zip(whole[5:], rest, strict=True):
         np.testing.assert_array_equal(texts, same)
         np.testing.assert_array_equal(target, equal)
-    other = take(feed(tables, mixing, seed=1).training(), 12)
     assert any(
         texts.tolist() != different.tolist()
-        for (texts, _), (different, _) in zip(whole, other, strict=True)
+        for (texts, _), (different, _) in zip(
+            whole, take(another.training(), 12), strict=True
+        )
     )
 
 
@@ -85,7 +90,8 @@ def test_round_robin_takes_turns_until_the_shortest_is_through():
 
 
 def test_validation_is_always_the_same():
-    data = feed([scored(10), triplets(6)]).validation()
+    own = feed([scored(10), triplets(6)])
+    data = own.validation()
     assert data.cardinality() == 3 + 2
     once, again = take(data, 9), take(data, 9)
     assert len(once) == 5
@@ -106,3 +112,24 @@ def test_no_text_and_no_thing_twice_in_a_batch():
 def test_unknown_mixing():
     with pytest.raises(ValueError, match="mixing must be one of.*Received: 'stirred'"):
         feed([scored(4)], "stirred")
+
+
+def test_a_pass_may_need_more_batches_than_its_rows_fill():
+    """Every row has the same negative, so that each is a batch of its own."""
+    table = triplets(6).assign(negative="the same")
+    data = feed([table])
+    assert data.steps == 6
+    batches = take(data.training(), 6)
+    assert sorted(texts[0, 0].decode() for texts, _ in batches) == sorted(
+        table["anchor"]
+    )
+
+
+def test_the_data_is_given_back_to_memory():
+    """TensorFlow keeps a generator's function for ever."""
+    own = feed([scored(10)])
+    take(own.training(), 2)
+    texts = weakref.ref(own._texts[0])
+    del own
+    gc.collect()
+    assert texts() is None

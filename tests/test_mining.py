@@ -271,9 +271,9 @@ def test_texts_of_one_occupation_are_no_negatives_of_each_other():
 
 
 def test_random_draws():
-    settings = {"count": 2, "range_min": 1, "range_max": 6, "sampling": "random"}
+    options = {"count": 2, "range_min": 1, "range_max": 6, "sampling": "random"}
     mined = [
-        mine_hard_negatives(LINE, PAIRS, CORPUS, seed=seed, **settings)
+        mine_hard_negatives(LINE, PAIRS, CORPUS, seed=seed, **options)
         for seed in range(60)
     ]
     met = [negatives(table) for table in mined]
@@ -284,7 +284,7 @@ def test_random_draws():
     # t11 has one positive less, but no more candidates.
     others = {text for table in mined for text in negatives(table, "t11")}
     assert others == {"t8", "t7", "t6", "t5", "t4"}
-    again = mine_hard_negatives(LINE, PAIRS, CORPUS, seed=5, **settings)
+    again = mine_hard_negatives(LINE, PAIRS, CORPUS, seed=5, **options)
     assert negatives(again) == met[5]
     # Where fewer are left than wanted, all are taken.
     all_of_them = mine_hard_negatives(LINE, PAIRS, count=3, sampling="random")
@@ -303,12 +303,12 @@ def test_random_draws():
     ],
 )
 def test_the_range_is_wider_where_candidates_may_be_dropped(limits, texts):
-    settings = {"count": 1, "sampling": "random", **limits}
+    options = {"count": 1, "sampling": "random", **limits}
     met = {
         text
         for seed in range(40)
         for text in negatives(
-            mine_hard_negatives(LINE, PAIRS[::2], CORPUS, seed=seed, **settings)
+            mine_hard_negatives(LINE, PAIRS[::2], CORPUS, seed=seed, **options)
         )
     }
     assert sorted(met) == sorted(texts)
@@ -334,12 +334,12 @@ def test_equal_documents_come_in_the_order_of_the_corpus():
 @pytest.mark.parametrize("output", ["triplets", "columns", "labelled"])
 def test_blocks_of_any_size(monkeypatch, sampling, output):
     encoder, pairs, corpus = toy(3)
-    settings = {"sampling": sampling, "output": output, "max_score": 0.6}
-    expected = mine_hard_negatives(encoder, pairs, corpus, **settings, scores=True)
+    options = {"sampling": sampling, "output": output, "max_score": 0.6}
+    expected = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
     assert len(expected) > 3
     for block in (1, 40):
         monkeypatch.setattr("usetune.mining._BLOCK", block)
-        mined = mine_hard_negatives(encoder, pairs, corpus, **settings, scores=True)
+        mined = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
         pd.testing.assert_frame_equal(mined, expected)
         assert mined.attrs == expected.attrs
 
@@ -394,7 +394,7 @@ def test_a_small_corpus_gives_fewer_and_says_so(output, rows, shape):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("options", "message"),
     [
         ({"count": 0}, "count must be at least 1.*Received: 0 and 0"),
         ({"range_min": -1}, "range_min at least 0. Received: 3 and -1"),
@@ -404,9 +404,9 @@ def test_a_small_corpus_gives_fewer_and_says_so(output, rows, shape):
         ({"output": "lists"}, "output must be one of.*'labelled'.*Received: 'lists'"),
     ],
 )
-def test_faults(settings, message):
+def test_faults(options, message):
     with pytest.raises(ValueError, match=message):
-        mine_hard_negatives(LINE, PAIRS, CORPUS, **settings)
+        mine_hard_negatives(LINE, PAIRS, CORPUS, **options)
 
 
 def test_faults_of_texts():

@@ -6,6 +6,7 @@ import pytest
 from usetune import (
     compare_similarity,
     plot_curves,
+    plot_runs,
     plot_similarity,
     plot_trade_off,
 )
@@ -104,3 +105,27 @@ def test_trade_off():
     assert len(single.lines) == 1 and not single.collections
     with pytest.raises(ValueError, match=r"lacks \['wer'\]"):
         plot_trade_off(points, "sts", "wer")
+
+
+def test_runs():
+    runs = pd.DataFrame(
+        {
+            "data": ["pairs", "pairs", "pairs", "classes"],
+            "loss": ["A", "A", "B", "A"],
+            "mrr": [0.5, 0.7, 0.4, 0.3],
+            "sts": [0.8, 0.8, 0.9, 0.7],
+        }
+    )
+    base = {"mrr": 0.45, "sts": 0.83}
+    left, right = plot_runs(runs, ["mrr", "sts"], base)
+    assert [text.get_text() for text in left.get_yticklabels()] == ["A", "B", "A"]
+    dots = [line for line in left.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dots] == [[0.5, 0.7], [0.4], [0.3]]
+    means = [bar.get_segments()[0][0, 0] for bar in left.collections]
+    assert means == pytest.approx([0.6, 0.4, 0.3])
+    assert left.lines[0].get_xdata()[0] == 0.45
+    assert (left.get_xlabel(), right.get_xlabel()) == ("mrr", "sts")
+    texts = [text.get_text() for text in right.get_legend().get_texts()]
+    assert texts == ["base", "pairs", "classes"]
+    with pytest.raises(ValueError, match=r"lack \['auc'\]"):
+        plot_runs(runs, ["auc"], base)

@@ -43,6 +43,7 @@ from usetune.pairs import load_article_pairs, load_pairs
 from usetune.plots import (
     compare_similarity,
     plot_curves,
+    plot_runs,
     plot_similarity,
     plot_trade_off,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "occupation_labels",
     "pairs_from_triplets",
     "plot_curves",
+    "plot_runs",
     "plot_similarity",
     "plot_trade_off",
     "positive_pairs_from_classes",

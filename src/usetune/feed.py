@@ -1,6 +1,8 @@
 """Batches for training and validation, of one data set or several, in a fixed order."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,16 @@ from usetune.tasks import Task
 
 MIXING = ("proportional", "round_robin")
 
+# For each batch the number of the task, and row numbers of its table.
+Plan = Iterator[tuple[int, np.ndarray]]
+
 
 class Feed:
     """The examples of one or several tasks, cut into batches.
 
     Each batch is of one task: texts (batch, columns) and target (batch, …). With
     several tasks the target is flattened, and the number of the task is put before it.
+    A feed must live as long as its datasets are read.
 
     Args:
         tasks: one for each table.
@@ -47,8 +53,8 @@ class Feed:
             ]
         self._targets = targets
         self._passes = [task.passes(table) for task, table in pairs]
-        counts = [-(-len(table) // task.batch_size) for task, table in pairs]
-        self._counts, self._mixing, self._seed = counts, mixing, seed
+        self._mixing, self._seed = mixing, seed
+        self._counts = counts = [len(self.one_pass(n)) for n in range(len(tasks))]
         self.steps = (
             sum(counts) if mixing == "proportional" else len(counts) * min(counts)
         )
@@ -59,13 +65,8 @@ class Feed:
 
     def validation(self) -> tf.data.Dataset:
         """Every table once, always in the same order."""
-        plan = [
-            (number, rows)
-            for number in range(len(self._passes))
-            for rows in self.one_pass(number)
-        ]
-        data = self._dataset(lambda: iter(plan))
-        return data.apply(tf.data.experimental.assert_cardinality(len(plan)))
+        data = self._dataset(Feed._once)
+        return data.apply(tf.data.experimental.assert_cardinality(sum(self._counts)))
 
     def training(self, start: int = 0) -> tf.data.Dataset:
         """Pass after pass, without an end, each in another order.
@@ -73,16 +74,16 @@ class Feed:
         Args:
             start: batches to leave out, those that a training has had before.
         """
+        return self._dataset(
+            lambda feed: itertools.islice(feed._pass_after_pass(), start, None)
+        )
 
-        def plan() -> Iterator[tuple[int, np.ndarray]]:
-            endless = self._plan()
-            for _ in range(start):
-                next(endless)
-            yield from endless
+    def _once(self) -> Plan:
+        for number in range(len(self._passes)):
+            for rows in self.one_pass(number):
+                yield number, rows
 
-        return self._dataset(plan)
-
-    def _plan(self) -> Iterator[tuple[int, np.ndarray]]:
+    def _pass_after_pass(self) -> Plan:
         generators = np.random.default_rng(self._seed).spawn(len(self._passes) + 1)
         sources = [
             _endless(batches, generator)
@@ -96,10 +97,15 @@ class Feed:
             for number in order:
                 yield number, next(sources[number])
 
-    def _dataset(self, plan: object) -> tf.data.Dataset:
+    def _dataset(self, plan: Callable[["Feed"], Plan]) -> tf.data.Dataset:
+        # TensorFlow keeps a generator's function as long as the process lives: it must
+        # not keep the data.
+        reference = weakref.ref(self)
+
         def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for number, rows in plan():
-                yield self._texts[number][rows], self._targets[number][rows]
+            feed = reference()
+            for number, rows in plan(feed):
+                yield feed._texts[number][rows], feed._targets[number][rows]
 
         def spec(arrays: list[np.ndarray], dtype: tf.DType) -> tf.TensorSpec:
             shapes = {array.shape[1:] for array in arrays}

@@ -183,6 +183,67 @@ def plot_trade_off(
     return ax
 
 
+def plot_runs(
+    runs: pd.DataFrame,
+    figures: Sequence[str],
+    base: Mapping[str, float],
+    name: str = "loss",
+    group: str = "data",
+) -> np.ndarray:
+    """Draw figures of repeated runs beside those of the base.
+
+    Each run is a dot, the mean of the runs of a name and group a bar, and the base a
+    vertical line.
+
+    Args:
+        runs: one row for each run, with the columns ``name``, ``group`` and the
+            figures.
+        figures: columns to draw, a picture each.
+        base: each figure before.
+        name: column of the names on the left.
+        group: column by which names are coloured and kept together, in the order of
+            ``runs``.
+
+    Returns:
+        The Axes, one for each figure.
+
+    Raises:
+        ValueError: if a column or a figure of the base is missing.
+    """
+    missing = {name, group, *figures} - {*runs.columns} | {*figures} - {*base}
+    if missing:
+        raise ValueError(f"runs or base lack {sorted(missing)}")
+    lines = list(runs.groupby([group, name], sort=False))
+    groups = list(dict.fromkeys(key[0] for key, _ in lines))
+    # A gap of half a line between groups.
+    places = [
+        line + 0.5 * groups.index(own) for line, ((own, _), _) in enumerate(lines)
+    ]
+    _, axes = plt.subplots(
+        1,
+        len(figures),
+        figsize=(1.5 + 4 * len(figures), 1.2 + 0.3 * places[-1]),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, figure in zip(axes[0], figures, strict=True):
+        ax.axvline(base[figure], color="black", linestyle="--", label="base")
+        for place, ((own, _), line) in zip(places, lines, strict=True):
+            color = f"C{groups.index(own)}"
+            values = line[figure]
+            ax.plot(values, [place] * len(line), "o", color=color, alpha=0.5)
+            ax.vlines(values.mean(), place - 0.35, place + 0.35, color=color, lw=3)
+        ax.set(xlabel=figure)
+        ax.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(places, [key[1] for key, _ in lines])
+    axes[0, 0].invert_yaxis()
+    for own in groups:
+        axes[0, -1].plot([], [], "o", color=f"C{groups.index(own)}", label=own)
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return axes[0]
+
+
 def _side(labels: Sequence[str]) -> float:
     """Inches of a heatmap's side that keep the labels readable."""
     return 3 + 0.35 * len(labels)

@@ -115,7 +115,7 @@ class WordPieceTokenizer:
             ],
             unknown_token=_SPECIAL["[UNK]"],
             token_out_type=tf.int32,
-            max_bytes_per_word=_CHARACTERS_PER_WORD,
+            max_bytes_per_word=4 * _CHARACTERS_PER_WORD,
             no_pretokenization=True,
         )
 
@@ -130,7 +130,7 @@ class WordPieceTokenizer:
         """Normalise texts, and put spaces between their words."""
         replace = tf.strings.regex_replace
         special = "".join(_SPECIAL.values())
-        texts = replace(texts, f"[{special}]", "")
+        pass
         for token, character in _SPECIAL.items():
             texts = replace(texts, rf"\[{token[1:-1]}\]", character)
         texts = replace(texts, r"[\t\n\r\p{Z}]", " ")
