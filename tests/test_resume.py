@@ -138,3 +138,39 @@ def test_a_damaged_file_is_refused(base, checkpoint, tmp_path):
     damaged.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(ValueError, match="state.npz is damaged"):
         run(base, damaged)
+
+
+def test_patience_goes_on_too(tiny, tmp_path):
+    """The first epoch is the best: with patience 3 the fourth is the last."""
+
+    class Falling(Length):
+        calls = 0
+
+        def __call__(self, encoder):
+            self.calls += 1
+            return {"length": -abs(self.calls - 2.0)}
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    def train(calls, callbacks=()):
+        measure = Falling()
+        measure.calls = calls
+        return fine_tune(
+            tiny,
+            pairs(),
+            measures=[measure],
+            monitor="length",
+            patience=3,
+            epochs=9,
+            checkpoint=tmp_path / "state.npz",
+            callbacks=callbacks,
+        ).history
+
+    with pytest.raises(KeyboardInterrupt):
+        train(0, [Stop()])
+    # Three epochs and the start were measured; the start is measured again.
+    history = train(3)
+    assert history["length"].tolist()[1:] == [0, -1, -2, -3]

@@ -103,3 +103,22 @@ def test_group_split_needs_groups():
 def test_positive_pairs_are_one_stratum():
     training, validation = split_pairs(POSITIVE, 0.5)
     assert len(training) == len(validation) == 3
+
+
+def test_couples_of_a_class_are_held_out():
+    labels = [0] * 5 + [1] * 4 + [2] * 2 + [3]
+    texts = pd.DataFrame({"text": [f"t{n}" for n in range(12)], "label": labels})
+    held = []
+    for seed in range(20):
+        training, validation = split_pairs(texts, 0.34, "couples", seed=seed)
+        assert len(training) + len(validation) == 12 and len(validation) == 4
+        assert (validation["label"].value_counts() % 2 == 0).all()
+        assert list(training.index) == sorted(training.index)
+        held.append(tuple(validation["text"]))
+    assert len(set(held)) > 5
+    # Every text of a class of several is held out at times, whichever is odd.
+    assert {text for own in held for text in own} == {*texts["text"]} - {"t11"}
+    again = split_pairs(texts, 0.34, "couples", seed=3)[1]
+    assert tuple(again["text"]) == held[3]
+    with pytest.raises(ValueError, match="needs the column 'label'"):
+        split_pairs(texts.drop(columns="label"), 0.5, "couples")

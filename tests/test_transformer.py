@@ -222,7 +222,7 @@ def test_few_shapes_reach_the_network(tiny, monkeypatch):
     monkeypatch.setattr(tiny, "network", spy)
     for count, words in ((1, 1), (7, 6), (8, 7), (9, 14), (23, 30)):
         tiny(tf.constant(["a " * words] * count))
-    assert seen == [(1, 8), (7, 8), (8, 16), (16, 16), (24, 21)]
+    assert seen == [(1, 4), (7, 8), (8, 12), (16, 16), (24, 21)]
 
 
 def test_texts_that_are_cut_are_counted(tiny, checkpoint):

@@ -27,7 +27,8 @@ from usetune.files import replacing
 
 POOLINGS = ("mean", "cls", "max")
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
-_STEP = 8
+_TEXTS_STEP = 8
+_TOKENS_STEP = 4
 # Texts that are tokenized at a time to find those that are cut.
 _CHUNK = 1024
 
@@ -130,7 +131,7 @@ class WordPieceTokenizer:
         """Normalise texts, and put spaces between their words."""
         replace = tf.strings.regex_replace
         special = "".join(_SPECIAL.values())
-        pass
+        texts = replace(texts, f"[{special}]", "")
         for token, character in _SPECIAL.items():
             texts = replace(texts, rf"\[{token[1:-1]}\]", character)
         texts = replace(texts, r"[\t\n\r\p{Z}]", " ")
@@ -203,7 +204,7 @@ class TransformerEncoder(Encoder):
     def call(self, texts: tf.Tensor) -> tf.Tensor:
         """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
         batch = tf.shape(texts)[0]
-        missing = tf.where(batch < _STEP, 0, -batch % _STEP)
+        missing = tf.where(batch < _TEXTS_STEP, 0, -batch % _TEXTS_STEP)
         texts = tf.concat([texts, tf.fill([missing], "")], axis=0)
         tokens = self.tokenizer(texts)[:, : self.max_length - 2]
         ends = tf.ones([tf.shape(texts)[0], 1], tf.int32)
@@ -211,7 +212,7 @@ class TransformerEncoder(Encoder):
         tokens = tf.concat([first * ends, tokens, last * ends], axis=1)
         longest = tf.cast(tokens.bounding_shape(1), tf.int32)
         missing = tf.minimum(
-            -longest % _STEP, self.config["max_position_embeddings"] - longest
+            -longest % _TOKENS_STEP, self.config["max_position_embeddings"] - longest
         )
         padding = self.tokenizer.id_of["[PAD]"]
         padded = tf.pad(
