@@ -28,7 +28,8 @@ from usetune import (
     plot_similarity,
     sts_benchmark,
 )
-from usetune.transformer import TransformerEncoder, WordPieceTokenizer
+from usetune.transformer import TransformerEncoder
+from usetune.wordpiece import WordPieceTokenizer
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "fixtures" / "minilm.json").read_text("utf-8")
@@ -72,7 +73,8 @@ def minilm(wheel_folder):
 @pytest.fixture(scope="module")
 def tiny():
     """A small encoder with random weights. Tests leave them alone."""
-    pytest.importorskip("keras_hub")
+    for package in ("keras_hub", "safetensors", "huggingface_hub"):
+        pytest.importorskip(package)
     tokenizer = WordPieceTokenizer(VOCABULARY, True, True, True)
     encoder = TransformerEncoder(CONFIG, tokenizer, "mean", 21)
     random = np.random.default_rng(0)

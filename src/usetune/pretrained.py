@@ -11,9 +11,9 @@ import numpy as np
 import pooch
 
 from usetune import checkpoint, wheel
+from usetune.bert_checkpoint import load_transformer
 from usetune.encoder import Encoder
 from usetune.saved_model import SavedModelEncoder
-from usetune.transformer import load_transformer
 from usetune.use import UniversalSentenceEncoder
 
 USE_MULTILINGUAL = "use-multilingual"

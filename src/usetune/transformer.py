@@ -1,14 +1,12 @@
-"""BERT checkpoints as encoders: a transformer, and pooling over its tokens.
+"""BERT as an encoder: a transformer, and pooling over its tokens.
 
 Devlin et al., "BERT" (2019, arXiv:1810.04805), section 3, pooled as by Reimers and
-Gurevych, "Sentence-BERT" (2019, arXiv:1908.10084), section 3. A checkpoint is a folder
-in Hugging Face's layout, which sentence-transformers reads and writes as well.
+Gurevych, "Sentence-BERT" (2019, arXiv:1908.10084), section 3.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -19,11 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_text as tf_text
 from keras import ops
 
 from usetune.encoder import Encoder, utf8
 from usetune.files import replacing
+from usetune.wordpiece import WordPieceTokenizer
 
 POOLINGS = ("mean", "cls", "max")
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
@@ -31,37 +29,11 @@ _TEXTS_STEP = 8
 _TOKENS_STEP = 4
 # Texts that are tokenized at a time to find those that are cut.
 _CHUNK = 1024
-
-# One character for each special token, of those that Unicode keeps out of texts, so
-# that normalisation and splitting leave special tokens in a text whole.
-_SPECIAL = {
-    "[PAD]": "\ufdd0",
-    "[UNK]": "\ufdd1",
-    "[CLS]": "\ufdd2",
-    "[SEP]": "\ufdd3",
-    "[MASK]": "\ufdd4",
-}
-_CHARACTERS_PER_WORD = 100
-_PUNCTUATION = r"!-/:-@\[-`{-~\p{P}"
-_CHINESE = (
-    r"\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
-    r"\x{2B740}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}"
-)
-
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "gelu": keras.activations.gelu,
     "gelu_new": partial(keras.activations.gelu, approximate=True),
     "relu": keras.activations.relu,
 }
-# Fields of config.json that must be there.
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-)
 # What the layers of a block are called in a checkpoint.
 _LAYERS = {
     "self_attention_layer/query": "attention.self.query",
@@ -73,78 +45,6 @@ _LAYERS = {
     "feedforward_output_dense": "output.dense",
     "feedforward_layer_norm": "output.LayerNorm",
 }
-
-
-class WordPieceTokenizer:
-    """BERT's tokenizer in the graph: Devlin et al. (2019), section 3.
-
-    Agrees with Hugging Face's ``tokenizers`` but for some 570 characters that its
-    older tables of Unicode class otherwise.
-
-    Args:
-        vocabulary: the pieces, by token id.
-        lowercase: lower-case texts.
-        strip_accents: decompose characters and drop their marks.
-        split_chinese: each Chinese character is a word.
-
-    Raises:
-        ValueError: if a special token is not in the vocabulary.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Sequence[str],
-        lowercase: bool,
-        strip_accents: bool,
-        split_chinese: bool,
-    ) -> None:
-        self.vocabulary = list(vocabulary)
-        self.lowercase = lowercase
-        self.strip_accents = strip_accents
-        self.split_chinese = split_chinese
-        self.id_of = {piece: number for number, piece in enumerate(vocabulary)}
-        missing = [token for token in _SPECIAL if token not in self.id_of]
-        if missing:
-            raise ValueError(f"the vocabulary lacks {missing}")
-        self._wordpiece = tf_text.FastWordpieceTokenizer(
-            # Of equal pieces the last counts. No word has a line break in it.
-            [
-                _SPECIAL.get(piece, piece)
-                if self.id_of[piece] == number
-                else f"\n{number}"
-                for number, piece in enumerate(vocabulary)
-            ],
-            unknown_token=_SPECIAL["[UNK]"],
-            token_out_type=tf.int32,
-            max_bytes_per_word=4 * _CHARACTERS_PER_WORD,
-            no_pretokenization=True,
-        )
-
-    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """String tensor (batch,) → int32 token ids (batch, None), no [CLS], [SEP]."""
-        words = tf.strings.split(self._spaced(texts))
-        too_long = tf.strings.length(words.values, "UTF8_CHAR") > _CHARACTERS_PER_WORD
-        words = words.with_values(tf.where(too_long, _SPECIAL["[UNK]"], words.values))
-        return self._wordpiece.tokenize(words).merge_dims(1, 2)
-
-    def _spaced(self, texts: tf.Tensor) -> tf.Tensor:
-        """Normalise texts, and put spaces between their words."""
-        replace = tf.strings.regex_replace
-        special = "".join(_SPECIAL.values())
-        texts = replace(texts, f"[{special}]", "")
-        for token, character in _SPECIAL.items():
-            texts = replace(texts, rf"\[{token[1:-1]}\]", character)
-        texts = replace(texts, r"[\t\n\r\p{Z}]", " ")
-        texts = replace(texts, r"[\p{C}\x{FFFD}]", "")
-        if self.strip_accents:
-            texts = replace(tf_text.normalize_utf8(texts, "NFD"), r"\p{Mn}", "")
-        if self.lowercase:
-            # Σ is σ at the end of a word, too, and ASCII goes first, as the next
-            # step would make a Turkish ı of I where that is the system's language.
-            texts = tf.strings.lower(replace(texts, "Σ", "σ"))
-            texts = tf.strings.lower(texts, encoding="utf-8")
-        chinese = _CHINESE if self.split_chinese else ""
-        return replace(texts, f"[{_PUNCTUATION}{chinese}{special}]", r" \0 ")
 
 
 class TransformerEncoder(Encoder):
@@ -322,8 +222,8 @@ class TransformerEncoder(Encoder):
             "sentence_bert_config.json": {"max_seq_length": self.max_length},
         }
         weights = {
-            name: _as_stored(variable, self.dim).numpy()
-            for name, variable in _stored_names(self.network).items()
+            name: as_stored(variable, self.dim).numpy()
+            for name, variable in stored_names(self.network).items()
         }
         with replacing(filepath) as folder:
             (folder / "1_Pooling").mkdir(parents=True)
@@ -364,7 +264,7 @@ def _network(config: dict[str, Any]) -> keras.Model:
         x = keras_hub.layers.TransformerEncoder(
             intermediate_dim=config["intermediate_size"],
             num_heads=config["num_attention_heads"],
-            activation=_ACTIVATIONS[config.get("hidden_act", "gelu")],
+            activation=ACTIVATIONS[config.get("hidden_act", "gelu")],
             layer_norm_epsilon=epsilon,
             kernel_initializer="zeros",
             name=f"encoder.layer.{number}",
@@ -372,7 +272,7 @@ def _network(config: dict[str, Any]) -> keras.Model:
     return keras.Model([tokens, mask], x)
 
 
-def _stored_names(network: keras.Model) -> dict[str, keras.Variable]:
+def stored_names(network: keras.Model) -> dict[str, keras.Variable]:
     """The variables by their names in a checkpoint."""
     names = {}
     for variable in network.variables:
@@ -384,7 +284,7 @@ def _stored_names(network: keras.Model) -> dict[str, keras.Variable]:
     return names
 
 
-def _as_stored(variable: keras.Variable, dim: int) -> tf.Tensor:
+def as_stored(variable: keras.Variable, dim: int) -> tf.Tensor:
     """A variable in the layout of a checkpoint: kernels (outputs, inputs), no heads."""
     value = variable.value
     if variable.name == "kernel":
@@ -392,210 +292,3 @@ def _as_stored(variable: keras.Variable, dim: int) -> tf.Tensor:
             tf.reshape(value, (dim, -1)) if value.shape.rank == 3 else value
         )
     return value if variable.name == "embeddings" else tf.reshape(value, [-1])
-
-
-def load_transformer(
-    handle: str, pooling: str | None = None, max_length: int | None = None
-) -> TransformerEncoder:
-    """Load a BERT checkpoint: config.json, model.safetensors and the tokenizer.
-
-    Args:
-        handle: a folder, or an id of the Hugging Face Hub, ``owner/model``, which is
-            downloaded into that library's cache once.
-        pooling: see `TransformerEncoder`. Default: what the checkpoint says, or "mean".
-        max_length: see `TransformerEncoder`. Default: what the checkpoint says, or the
-            positions of the model.
-
-    Raises:
-        ValueError: if the checkpoint is damaged or of another architecture, or an
-            argument is not allowed.
-        OSError: if a file is missing, or the download fails.
-        ImportError: if a package of the extra ``usetune[bert]`` is not installed.
-    """
-    try:
-        import huggingface_hub  # noqa: F401
-        import keras_hub  # noqa: F401
-        import safetensors  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"a BERT checkpoint needs the extra usetune[bert], that is keras-hub, "
-            f"safetensors and huggingface-hub: pip install usetune[bert] ({error})"
-        ) from error
-    folder = Path(handle) if handle and Path(handle).is_dir() else _download(handle)
-    try:
-        return _read(folder, pooling, max_length)
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
-
-
-def _download(name: str) -> Path:
-    import huggingface_hub
-
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise FileNotFoundError(f"{name!r} is neither a folder nor owner/model")
-    files = ["*.json", "vocab.txt", "model.safetensors"]
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=files))
-    except (OSError, ValueError) as error:
-        raise OSError(
-            f"{name!r} is not a folder, and could not be downloaded from the Hugging "
-            f"Face Hub: {error}"
-        ) from error
-
-
-def _read(
-    folder: Path, pooling: str | None, max_length: int | None
-) -> TransformerEncoder:
-    config = _read_json(folder / "config.json")
-    _check_config(config)
-    pooling_folder = _pooling_folder(folder)
-    sentences = _read_json(folder / "sentence_bert_config.json", optional=True)
-    settings = _read_json(folder / "tokenizer_config.json", optional=True)
-    if max_length is None:
-        positions = config["max_position_embeddings"]
-        stored = sentences.get("max_seq_length") or settings.get("model_max_length")
-        max_length = min(stored or positions, positions)
-    encoder = TransformerEncoder(
-        config,
-        _read_tokenizer(folder, settings, bool(sentences.get("do_lower_case"))),
-        pooling or _read_pooling(folder / pooling_folder / "config.json"),
-        max_length,
-    )
-    _read_weights(encoder, folder / "model.safetensors")
-    return encoder
-
-
-def _read_json(path: Path, optional: bool = False, kind: type = dict) -> Any:
-    if optional and not path.exists():
-        return kind()
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path.name} is damaged: {error}") from error
-    if not isinstance(content, kind):
-        raise ValueError(f"{path.name} must hold a {kind.__name__}")
-    return content
-
-
-def _check_config(config: dict[str, Any]) -> None:
-    """Refuse what `_network` does not compute."""
-    for field, allowed, default in (
-        ("model_type", ["bert"], None),
-        ("hidden_act", list(_ACTIVATIONS), "gelu"),
-        ("position_embedding_type", ["absolute"], "absolute"),
-        ("is_decoder", [False], False),
-    ):
-        value = config.get(field, default)
-        if value not in allowed:
-            raise ValueError(
-                f"config.json: {field} must be one of {allowed}. Received: {value!r}"
-            )
-    missing = [field for field in _SIZES if not isinstance(config.get(field), int)]
-    if missing:
-        raise ValueError(f"config.json must have the numbers {missing}")
-
-
-def _pooling_folder(folder: Path) -> str:
-    """Refuse modules beside transformer, pooling and normalisation."""
-    path = "1_Pooling"
-    for module in _read_json(folder / "modules.json", True, list):
-        kind = module["type"].rpartition(".")[2]
-        if kind == "Pooling":
-            path = module["path"]
-        elif kind not in ("Transformer", "Normalize"):
-            raise ValueError(f"modules.json: the module {kind} is not supported")
-    settings = _read_json(folder / "config_sentence_transformers.json", optional=True)
-    if settings.get("default_prompt_name"):
-        raise ValueError("a prompt put before each text is not supported")
-    return path
-
-
-def _read_pooling(path: Path) -> str:
-    settings = _read_json(path, optional=True)
-    # Before version 6, sentence-transformers wrote a flag for each mode.
-    flags = [flag for flag, value in settings.items() if value is True]
-    modes = settings.get("pooling_mode") or [
-        flag.removeprefix("pooling_mode_") for flag in flags if "pooling_mode_" in flag
-    ]
-    modes = [modes] if isinstance(modes, str) else modes or ["mean"]
-    names = [re.sub("_tokens?$", "", mode) for mode in modes]
-    if names == ["mean_sqrt_len"]:
-        # The root of the length is gone once the embedding has unit length.
-        return "mean"
-    if len(names) > 1 or names[0] not in POOLINGS:
-        raise ValueError(f"pooling must be one of {POOLINGS}. Received: {names}")
-    return names[0]
-
-
-def _read_tokenizer(
-    folder: Path, settings: dict[str, Any], lowercase: bool
-) -> WordPieceTokenizer:
-    """The tokenizer of tokenizer.json or, without one, of vocab.txt."""
-    stored: dict[str, Any] = {}
-    if (folder / "tokenizer.json").exists():
-        content = _read_json(folder / "tokenizer.json")
-        stored, model = content.get("normalizer") or {}, content.get("model") or {}
-        kinds = [stored.get("type"), model.get("type")]
-        added = [token["content"] for token in content.get("added_tokens", [])]
-        if kinds != ["BertNormalizer", "WordPiece"] or not {*added} <= {*_SPECIAL}:
-            raise ValueError(
-                f"tokenizer.json must be BERT's, with no tokens but {list(_SPECIAL)} "
-                f"added. Received: {kinds} with {added}"
-            )
-        vocabulary = sorted(model["vocab"], key=model["vocab"].get)
-        if [model["vocab"][piece] for piece in vocabulary] != [*range(len(vocabulary))]:
-            raise ValueError("tokenizer.json must number its vocabulary without gaps")
-    else:
-        kind = settings.get("tokenizer_class", "BertTokenizer")
-        if kind not in ("BertTokenizer", "BertTokenizerFast"):
-            raise ValueError(f"the tokenizer must be a BertTokenizer. Received: {kind}")
-        with open(folder / "vocab.txt", encoding="utf-8") as file:
-            vocabulary = [line.rstrip("\n") for line in file]
-
-    def setting(name: str, name_in_json: str, default: bool) -> bool:
-        values = (settings.get(name), stored.get(name_in_json), default)
-        return next(value for value in values if value is not None)
-
-    uncased = setting("do_lower_case", "lowercase", True)
-    return WordPieceTokenizer(
-        vocabulary,
-        lowercase=uncased or lowercase,
-        strip_accents=setting("strip_accents", "strip_accents", uncased),
-        split_chinese=setting("tokenize_chinese_chars", "handle_chinese_chars", True),
-    )
-
-
-def _read_weights(encoder: TransformerEncoder, path: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    variables = _stored_names(encoder.network)
-    try:
-        with safe_open(path, "tf") as file:
-            keys = {_stored_name(key): key for key in file.keys()}
-            # Heads and the pooler are not used; other layers would be another model.
-            layers = {
-                name for name in keys if name.startswith(("embeddings.", "encoder."))
-            }
-            layers.discard("embeddings.position_ids")
-            wrong = sorted(layers ^ variables.keys())
-            if wrong:
-                raise ValueError(f"{path.name} does not fit config.json: {wrong[:3]}")
-            for name, variable in variables.items():
-                value = tf.cast(file.get_tensor(keys[name]), variable.dtype)
-                wanted = _as_stored(variable, encoder.dim).shape
-                if value.shape != wanted:
-                    raise ValueError(
-                        f"{path.name}: {name} must have the shape {wanted}. "
-                        f"Received: {value.shape}"
-                    )
-                if variable.name == "kernel":
-                    value = tf.transpose(value)
-                variable.assign(tf.reshape(value, variable.shape))
-    except SafetensorError as error:
-        raise ValueError(f"{path.name} is damaged: {error}") from error
-
-
-def _stored_name(key: str) -> str:
-    """A weight's name without a head's prefix, and without TensorFlow's old names."""
-    name = key.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
-    return name.replace("LayerNorm.beta", "LayerNorm.bias")

@@ -1,0 +1,237 @@
+"""Reading BERT checkpoints, in Hugging Face's layout.
+
+sentence-transformers reads and writes such folders as well.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from usetune.transformer import (
+    ACTIVATIONS,
+    POOLINGS,
+    TransformerEncoder,
+    as_stored,
+    stored_names,
+)
+from usetune.wordpiece import SPECIAL, WordPieceTokenizer
+
+# Fields of config.json that must be there.
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
+
+
+def load_transformer(
+    handle: str, pooling: str | None = None, max_length: int | None = None
+) -> TransformerEncoder:
+    """Load a BERT checkpoint: config.json, model.safetensors and the tokenizer.
+
+    Args:
+        handle: a folder, or an id of the Hugging Face Hub, ``owner/model``, which is
+            downloaded into that library's cache once.
+        pooling: see `TransformerEncoder`. Default: what the checkpoint says, or "mean".
+        max_length: see `TransformerEncoder`. Default: what the checkpoint says, or the
+            positions of the model.
+
+    Raises:
+        ValueError: if the checkpoint is damaged or of another architecture, or an
+            argument is not allowed.
+        OSError: if a file is missing, or the download fails.
+        ImportError: if a package of the extra ``usetune[bert]`` is not installed.
+    """
+    try:
+        import huggingface_hub  # noqa: F401
+        import keras_hub  # noqa: F401
+        import safetensors  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"a BERT checkpoint needs the extra usetune[bert], that is keras-hub, "
+            f"safetensors and huggingface-hub: pip install usetune[bert] ({error})"
+        ) from error
+    folder = Path(handle) if handle and Path(handle).is_dir() else _download(handle)
+    try:
+        return _read(folder, pooling, max_length)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
+
+
+def _download(name: str) -> Path:
+    import huggingface_hub
+
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise FileNotFoundError(f"{name!r} is neither a folder nor owner/model")
+    files = ["*.json", "vocab.txt", "model.safetensors"]
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=files))
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{name!r} is not a folder, and could not be downloaded from the Hugging "
+            f"Face Hub: {error}"
+        ) from error
+
+
+def _read(
+    folder: Path, pooling: str | None, max_length: int | None
+) -> TransformerEncoder:
+    config = _read_json(folder / "config.json")
+    _check_config(config)
+    pooling_folder = _pooling_folder(folder)
+    sentences = _read_json(folder / "sentence_bert_config.json", optional=True)
+    settings = _read_json(folder / "tokenizer_config.json", optional=True)
+    if max_length is None:
+        positions = config["max_position_embeddings"]
+        stored = sentences.get("max_seq_length") or settings.get("model_max_length")
+        max_length = min(stored or positions, positions)
+    encoder = TransformerEncoder(
+        config,
+        _read_tokenizer(folder, settings, bool(sentences.get("do_lower_case"))),
+        pooling or _read_pooling(folder / pooling_folder / "config.json"),
+        max_length,
+    )
+    _read_weights(encoder, folder / "model.safetensors")
+    return encoder
+
+
+def _read_json(path: Path, optional: bool = False, kind: type = dict) -> Any:
+    if optional and not path.exists():
+        return kind()
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path.name} must hold a {kind.__name__}")
+    return content
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    """Refuse what `_network` does not compute."""
+    for field, allowed, default in (
+        ("model_type", ["bert"], None),
+        ("hidden_act", list(ACTIVATIONS), "gelu"),
+        ("position_embedding_type", ["absolute"], "absolute"),
+        ("is_decoder", [False], False),
+    ):
+        value = config.get(field, default)
+        if value not in allowed:
+            raise ValueError(
+                f"config.json: {field} must be one of {allowed}. Received: {value!r}"
+            )
+    missing = [field for field in _SIZES if not isinstance(config.get(field), int)]
+    if missing:
+        raise ValueError(f"config.json must have the numbers {missing}")
+
+
+def _pooling_folder(folder: Path) -> str:
+    """Refuse modules beside transformer, pooling and normalisation."""
+    path = "1_Pooling"
+    for module in _read_json(folder / "modules.json", True, list):
+        kind = module["type"].rpartition(".")[2]
+        if kind == "Pooling":
+            path = module["path"]
+        elif kind not in ("Transformer", "Normalize"):
+            raise ValueError(f"modules.json: the module {kind} is not supported")
+    settings = _read_json(folder / "config_sentence_transformers.json", optional=True)
+    if settings.get("default_prompt_name"):
+        raise ValueError("a prompt put before each text is not supported")
+    return path
+
+
+def _read_pooling(path: Path) -> str:
+    settings = _read_json(path, optional=True)
+    # Before version 6, sentence-transformers wrote a flag for each mode.
+    flags = [flag for flag, value in settings.items() if value is True]
+    modes = settings.get("pooling_mode") or [
+        flag.removeprefix("pooling_mode_") for flag in flags if "pooling_mode_" in flag
+    ]
+    modes = [modes] if isinstance(modes, str) else modes or ["mean"]
+    names = [re.sub("_tokens?$", "", mode) for mode in modes]
+    if names == ["mean_sqrt_len"]:
+        # The root of the length is gone once the embedding has unit length.
+        return "mean"
+    if len(names) > 1 or names[0] not in POOLINGS:
+        raise ValueError(f"pooling must be one of {POOLINGS}. Received: {names}")
+    return names[0]
+
+
+def _read_tokenizer(
+    folder: Path, settings: dict[str, Any], lowercase: bool
+) -> WordPieceTokenizer:
+    """The tokenizer of tokenizer.json or, without one, of vocab.txt."""
+    stored: dict[str, Any] = {}
+    if (folder / "tokenizer.json").exists():
+        content = _read_json(folder / "tokenizer.json")
+        stored, model = content.get("normalizer") or {}, content.get("model") or {}
+        kinds = [stored.get("type"), model.get("type")]
+        added = [token["content"] for token in content.get("added_tokens", [])]
+        if kinds != ["BertNormalizer", "WordPiece"] or not {*added} <= {*SPECIAL}:
+            raise ValueError(
+                f"tokenizer.json must be BERT's, with no tokens but {list(SPECIAL)} "
+                f"added. Received: {kinds} with {added}"
+            )
+        vocabulary = sorted(model["vocab"], key=model["vocab"].get)
+        if [model["vocab"][piece] for piece in vocabulary] != [*range(len(vocabulary))]:
+            raise ValueError("tokenizer.json must number its vocabulary without gaps")
+    else:
+        kind = settings.get("tokenizer_class", "BertTokenizer")
+        if kind not in ("BertTokenizer", "BertTokenizerFast"):
+            raise ValueError(f"the tokenizer must be a BertTokenizer. Received: {kind}")
+        with open(folder / "vocab.txt", encoding="utf-8") as file:
+            vocabulary = [line.rstrip("\n") for line in file]
+
+    def setting(name: str, name_in_json: str, default: bool) -> bool:
+        values = (settings.get(name), stored.get(name_in_json), default)
+        return next(value for value in values if value is not None)
+
+    uncased = setting("do_lower_case", "lowercase", True)
+    return WordPieceTokenizer(
+        vocabulary,
+        lowercase=uncased or lowercase,
+        strip_accents=setting("strip_accents", "strip_accents", uncased),
+        split_chinese=setting("tokenize_chinese_chars", "handle_chinese_chars", True),
+    )
+
+
+def _read_weights(encoder: TransformerEncoder, path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    variables = stored_names(encoder.network)
+    try:
+        with safe_open(path, "tf") as file:
+            keys = {_stored_name(key): key for key in file.keys()}
+            # Heads and the pooler are not used; other layers would be another model.
+            layers = {
+                name for name in keys if name.startswith(("embeddings.", "encoder."))
+            }
+            layers.discard("embeddings.position_ids")
+            wrong = sorted(layers ^ variables.keys())
+            if wrong:
+                raise ValueError(f"{path.name} does not fit config.json: {wrong[:3]}")
+            for name, variable in variables.items():
+                value = tf.cast(file.get_tensor(keys[name]), variable.dtype)
+                wanted = as_stored(variable, encoder.dim).shape
+                if value.shape != wanted:
+                    raise ValueError(
+                        f"{path.name}: {name} must have the shape {wanted}. "
+                        f"Received: {value.shape}"
+                    )
+                if variable.name == "kernel":
+                    value = tf.transpose(value)
+                variable.assign(tf.reshape(value, variable.shape))
+    except SafetensorError as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+
+
+def _stored_name(key: str) -> str:
+    """A weight's name without a head's prefix, and without TensorFlow's old names."""
+    name = key.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
+    return name.replace("LayerNorm.beta", "LayerNorm.bias")
