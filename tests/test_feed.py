@@ -109,6 +109,12 @@ def test_no_text_and_no_thing_twice_in_a_batch():
         assert len(set(target[:, 0])) == len(target)
 
 
+def test_labels_are_no_things():
+    pairs = scored(20).drop(columns="similarity").assign(label=[0, 1] * 10)
+    tasks = [task_for(pairs, batch_size=10, batches="no_duplicates")]
+    assert Feed(tasks, [pairs], "proportional", 0).steps == 2
+
+
 def test_unknown_mixing():
     with pytest.raises(ValueError, match="mixing must be one of.*Received: 'stirred'"):
         feed([scored(4)], "stirred")

@@ -1,10 +1,8 @@
-import numpy as np
 import pandas as pd
 import pytest
 
 from usetune import (
     check_leaks,
-    hard_negatives,
     label_pairs,
     occupation_labels,
     read_occupations,
@@ -66,25 +64,6 @@ def test_group_split_has_no_leak(occupations):
         assert counts["pairs"] == len(pairs)
         left_out = counts["left out, with a text of the validation"]
         assert len(training) + len(validation) + left_out == len(pairs)
-
-
-def test_hard_negatives(base):
-    pairs = label_pairs(TINY)
-    mined = hard_negatives(base, pairs, TINY, count=2)
-    names = TINY["preferredLabel"].tolist()
-    cosines = base.encode(pairs["anchor"].tolist()) @ base.encode(names).T
-    for row, (_, pair) in zip(cosines, mined.iterrows(), strict=True):
-        ranked = [names[i] for i in np.argsort(-row) if names[i] != pair["positive"]]
-        assert [pair["negative_1"], pair["negative_2"]] == ranked[:2]
-    # A shared label has two right occupations, and neither is its negative.
-    shared = pd.DataFrame(
-        {"anchor": ["expert"], "positive": ["cook"], "occupation": ["u:4"]}
-    )
-    mined = hard_negatives(base, shared, TINY, count=2)
-    assert {*mined[["negative_1", "negative_2"]].iloc[0]} == {"developer", "artist"}
-    for count in (0, 3):
-        with pytest.raises(ValueError, match=f"here 2 for 'expert'.*: {count}|.*: 0"):
-            hard_negatives(base, shared, TINY, count=count)
 
 
 @pytest.mark.real_data

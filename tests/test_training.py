@@ -8,11 +8,11 @@ from usetune import (
     DomainBenchmark,
     FineTuned,
     fine_tune,
-    hard_negatives,
     label_pairs,
     load_article_pairs,
     load_encoder,
     load_pairs,
+    mine_hard_negatives,
     read_occupations,
     split_pairs,
     sts_benchmark,
@@ -200,17 +200,22 @@ def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupat
     assert benchmark(base)["mrr@10"] == pytest.approx(history["mrr@10"][0], abs=1e-6)
 
 
-def test_negatives_are_trained_on(base, positive_pairs, occupations):
-    few = hard_negatives(base, positive_pairs.iloc[:32], occupations)
+def test_negatives_are_trained_on(base, positive_pairs):
+    few = mine_hard_negatives(base, positive_pairs.iloc[:32], count=1, output="columns")
     with_negatives = fine_tune(base, few, epochs=1, batch_size=8, seed=1)
     without = fine_tune(base, positive_pairs.iloc[:32], epochs=1, batch_size=8, seed=1)
     assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
 
 
-def test_validation_without_the_negatives(base, positive_pairs, occupations):
-    few = hard_negatives(base, positive_pairs.iloc[:8], occupations)
+def test_validation_without_the_negatives(base, positive_pairs):
+    few = mine_hard_negatives(base, positive_pairs.iloc[:8], count=1, output="columns")
     with pytest.raises(ValueError, match=r"validation lacks.*\['negative_1'\]"):
         fine_tune(base, few, validation=positive_pairs.iloc[8:12])
+
+
+def test_validation_without_the_scores(base, pairs):
+    with pytest.raises(ValueError, match=r"validation lacks.*\['similarity'\]"):
+        fine_tune(base, pairs, validation=pairs[["base", "ref"]])
 
 
 def test_epochs_of_so_many_steps(base, positive_pairs):

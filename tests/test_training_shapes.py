@@ -14,8 +14,8 @@ from usetune import (
     FusedAdam,
     angular_similarity,
     fine_tune,
-    hard_negatives,
     label_pairs,
+    mine_hard_negatives,
     pairs_from_triplets,
     read_occupations,
     warmup_cosine,
@@ -38,7 +38,7 @@ def tables(tiny):
     """The same job titles in every shape."""
     occupations = read_occupations(shipped("occupations.csv")).query("language == 'en'")
     positive = label_pairs(occupations).iloc[:48].drop(columns="group")
-    with_negatives = hard_negatives(tiny, positive, occupations)
+    with_negatives = mine_hard_negatives(tiny, positive, count=1, output="columns")
     triplets = with_negatives.rename(columns={"negative_1": "negative"})
     binary = pairs_from_triplets(triplets.drop(columns="occupation"))
     cosines = np.where(binary["label"] == 1, 0.7, 0.0)
@@ -83,6 +83,14 @@ def test_every_loss_learns(tiny, tables, name, loss):
     ).history
     assert history["val_loss"][3] < 0.99 * history["val_loss"][0]
     assert np.isfinite(history.drop(index=0).to_numpy()).all()
+
+
+def test_a_classifier_starts_anew_each_time(tiny, tables):
+    pairs, loss = tables["pairs labelled with a class"], Softmax(3)
+    first, second = (fine_tune(tiny, pairs, loss=loss, epochs=2) for _ in range(2))
+    pd.testing.assert_frame_equal(first.history, second.history)
+    other = fine_tune(tiny, pairs, loss=Softmax(3, seed=1), epochs=2)
+    assert other.history["loss"][1] != first.history["loss"][1]
 
 
 def test_cached_and_matryoshka(tiny, tables):

@@ -31,7 +31,7 @@ from usetune.losses import (
     Triplet,
 )
 from usetune.mining import mine_hard_negatives
-from usetune.occupation_pairs import hard_negatives, label_pairs
+from usetune.occupation_pairs import label_pairs
 from usetune.occupation_scores import scored_pairs
 from usetune.occupations import (
     load_occupations,
@@ -92,7 +92,6 @@ __all__ = [
     "cosine_similarity",
     "fine_tune",
     "fine_tune_soup",
-    "hard_negatives",
     "interpolate",
     "label_pairs",
     "load_article_pairs",

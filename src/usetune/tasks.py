@@ -20,16 +20,18 @@ from usetune.losses import (
 )
 from usetune.optimizers import FusedAdam, article_optimizer, warmup_cosine
 from usetune.shapes import (
-    BINARY,
     CLASSES,
-    LABELLED,
+    POSITIVE,
     SCORED,
+    TRIPLETS,
     Shape,
     check_rows,
     shape_of,
     text_columns,
 )
 
+# Examples that are about a thing, which others may be about as well.
+_OF_THINGS = (POSITIVE, TRIPLETS)
 _IN_BATCH = (GIST, MegaBatchMargin, MultipleNegativesRanking)
 _ERRORS = ["mean_absolute_error", "mean_absolute_percentage_error"]
 
@@ -61,7 +63,8 @@ class Task:
 
     def check(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """Check further examples of this task, those to validate on, say."""
-        missing = [column for column in self.columns if column not in pairs]
+        wanted = dict.fromkeys([*self.shape.columns, *self.columns])
+        missing = [column for column in wanted if column not in pairs]
         if missing:
             raise ValueError(
                 f"validation lacks the columns {missing} of the training pairs. "
@@ -76,12 +79,11 @@ class Task:
 
     def target(self, pairs: pd.DataFrame) -> np.ndarray:
         """What the loss compares with, float32 (n, …)."""
-        labels = {SCORED: "similarity", BINARY: "label", LABELLED: "label"}
-        labels[CLASSES] = "label"
-        if self.shape in labels:
-            values = pairs[labels[self.shape]].to_numpy()
-        else:
+        if self.shape in _OF_THINGS:
             values = _things(pairs)
+        else:
+            column = "similarity" if self.shape is SCORED else "label"
+            values = pairs[column].to_numpy()
         texts = [pairs[column].tolist() for column in self.columns]
         return self.loss.target(texts, values)
 
@@ -93,7 +95,7 @@ class Task:
             return lambda generator: batches.by_label(labels, size, generator)
         if self.batches == "no_duplicates":
             keys = _keys(pairs[self.columns])
-            if self.shape is not CLASSES:
+            if self.shape in _OF_THINGS:
                 keys = np.column_stack([keys, keys.max() + 1 + _things(pairs)])
             return lambda generator: batches.no_duplicates(keys, size, generator)
         if self.batches == "by_length":
@@ -170,7 +172,5 @@ def _keys(texts: pd.DataFrame) -> np.ndarray:
 
 def _things(pairs: pd.DataFrame) -> np.ndarray:
     """The number of the thing that an example is about, (n,)."""
-    for column in ("occupation", "label", "positive"):
-        if column in pairs:
-            return pd.factorize(pairs[column])[0]
-    return np.arange(len(pairs))
+    named = (name for name in ("occupation", "label", "positive") if name in pairs)
+    return pd.factorize(pairs[next(named)])[0]

@@ -305,6 +305,7 @@ def _check_rowwise(
     optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
 ) -> None:
     """Refuse an optimizer that moves rows of the table which got no gradient."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not isinstance(optimizer, _ROWWISE):
         names = ", ".join(kind.__name__ for kind in _ROWWISE)
         raise ValueError(

@@ -74,22 +74,29 @@ class Softmax(EmbeddingLoss):
 
     Args:
         classes: how many, at least 2.
+        seed: of the classifier's first weights.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
         ValueError: if there are fewer classes.
     """
 
-    def __init__(self, classes: int, **kwargs: Any) -> None:
+    def __init__(self, classes: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if classes < 2:
             raise ValueError(f"classes must be at least 2. Received: {classes}")
         self.classes = classes
-        self.layers = [keras.layers.Dense(classes, name="classifier")]
+        self.seed = seed
+        self.layers = [self._classifier()]
 
     def build(self, dim: int) -> None:
-        """Create the classifier's weights for embeddings of ``dim`` components."""
+        """Create the classifier anew, for embeddings of ``dim`` components."""
+        self.layers = [self._classifier()]
         self.layers[0].build((None, 3 * dim))
+
+    def _classifier(self) -> keras.layers.Layer:
+        first = keras.initializers.GlorotUniform(seed=self.seed)
+        return keras.layers.Dense(self.classes, kernel_initializer=first)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Classes (batch, 1) and embeddings (batch, 2, dim) → (batch,)."""
@@ -102,4 +109,4 @@ class Softmax(EmbeddingLoss):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
-        return {**super().get_config(), "classes": self.classes}
+        return {**super().get_config(), "classes": self.classes, "seed": self.seed}
