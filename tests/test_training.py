@@ -202,8 +202,9 @@ def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupat
 
 def test_negatives_are_trained_on(base, positive_pairs):
     few = mine_hard_negatives(base, positive_pairs.iloc[:32], count=1, output="columns")
-    with_negatives = fine_tune(base, few, epochs=1, batch_size=8, seed=1)
-    without = fine_tune(base, positive_pairs.iloc[:32], epochs=1, batch_size=8, seed=1)
+    settings = {"epochs": 1, "batch_size": 8, "batches": "shuffled", "seed": 1}
+    with_negatives = fine_tune(base, few, **settings)
+    without = fine_tune(base, few.drop(columns="negative_1"), **settings)
     assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
 
 

@@ -234,7 +234,9 @@ def test_batches(tiny, tables, batches):
         batch_size=8,
         callbacks=[count],
     )
-    assert len(seen) == -(-len(result.training) // 8)
+    least = -(-len(result.training) // 8)
+    # Labels of one occupation are never together, which may take more batches.
+    assert len(seen) == least or batches == "no_duplicates" and len(seen) > least
     assert result.history["val_loss"][1] != result.history["val_loss"][0]
 
 
@@ -253,7 +255,7 @@ tf.config.set_logical_device_configuration(cpu, parts)
 from usetune import fine_tune, load_encoder, load_pairs
 from usetune.datasets import shipped
 base = load_encoder()
-pairs = load_pairs(shipped("training_data.csv")).iloc[:24]
+pairs = load_pairs(shipped("training_data.csv")).iloc[:20]
 one = fine_tune(base, pairs, epochs=1, seed=1)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
