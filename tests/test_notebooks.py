@@ -12,6 +12,7 @@ NAMES = [
     "03_compare",
     "04_training_data",
     "05_without_forgetting",
+    "06_which_loss",
     "your_domain",
 ]
 
@@ -44,5 +45,5 @@ def test_stored_notebook(name):
 def test_stored_outputs_come_from_the_real_data():
     text = (FOLDER / "03_compare.ipynb").read_text()
     assert "the article's own pairs" in text and "n = 1440" in text
-    for name in NAMES[3:5]:
+    for name in NAMES[3:6]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()
