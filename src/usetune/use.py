@@ -11,6 +11,7 @@ second convolution, 1.3 MFLOP a token, as the bulk of the work.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,8 @@ class UniversalSentenceEncoder(Encoder):
         self, *sources: UniversalSentenceEncoder
     ) -> UniversalSentenceEncoder:
         """First source's vocabulary, the rows of each in turn, own dense weights."""
+        # Models are cycles of references: dead ones keep their tables until now.
+        gc.collect()
         copy = UniversalSentenceEncoder(
             self.sentencepiece, sources[0].embedding.vocabulary
         )
