@@ -1,3 +1,5 @@
+"""Converters of usetune.classes and usetune.converters."""
+
 from collections import Counter
 from itertools import combinations
 
@@ -7,13 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from usetune import converters
-from usetune.converters import (
+from usetune import (
     pairs_from_triplets,
     positive_pairs_from_classes,
     positive_pairs_from_labelled,
     triplets_from_classes,
 )
+from usetune.classes import _couple
 
 # Few texts and few classes: equal rows and texts of several classes are common.
 ROWS = st.lists(
@@ -151,7 +153,7 @@ def test_pairs_of_a_huge_class_are_drawn_without_making_all():
 @given(st.integers(1, 44_000_000), st.integers(-2, 1))
 def test_couples(later, offset):
     number = max(0, later * (later - 1) // 2 + offset)
-    (first,), (second,) = converters._couple(np.array([number]))
+    (first,), (second,) = _couple(np.array([number]))
     assert 0 <= first < second
     assert second * (second - 1) // 2 + first == number
 

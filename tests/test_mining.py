@@ -338,7 +338,7 @@ def test_blocks_of_any_size(monkeypatch, sampling, output):
     expected = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
     assert len(expected) > 3
     for block in (1, 40):
-        monkeypatch.setattr("usetune.mining._BLOCK", block)
+        monkeypatch.setattr("usetune.retrieval._BLOCK", block)
         mined = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
         pd.testing.assert_frame_equal(mined, expected)
         assert mined.attrs == expected.attrs

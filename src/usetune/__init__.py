@@ -1,12 +1,8 @@
 """Adapt a pre-trained sentence encoder to a domain, and measure what it cost."""
 
 from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
-from usetune.converters import (
-    pairs_from_triplets,
-    positive_pairs_from_classes,
-    positive_pairs_from_labelled,
-    triplets_from_classes,
-)
+from usetune.classes import positive_pairs_from_classes, triplets_from_classes
+from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
 from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
 from usetune.encoder import Encoder, interpolate

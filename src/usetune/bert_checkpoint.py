@@ -10,13 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from usetune.transformer import (
-    ACTIVATIONS,
-    POOLINGS,
-    TransformerEncoder,
-    as_stored,
-    stored_names,
-)
+from usetune.transformer import POOLINGS, TransformerEncoder
+from usetune.transformer_network import ACTIVATIONS, as_stored, stored_names
 from usetune.wordpiece import SPECIAL, WordPieceTokenizer
 
 # Fields of config.json that must be there.

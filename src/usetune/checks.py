@@ -8,19 +8,12 @@ import numpy as np
 
 from usetune.batches import unusable
 from usetune.encoder import Encoder
-from usetune.losses import EmbeddingLoss, largest_distance
+from usetune.losses import EmbeddingLoss, innermost, largest_distance
 
 # Mean cosine of distinct texts above which an encoder no longer tells texts apart.
 _COLLAPSED = 0.95
 # Share of the triplets that pull, as `Alarms` finds it in the logs.
 ACTIVE = "active"
-
-
-def innermost(loss: EmbeddingLoss) -> EmbeddingLoss:
-    """The loss within `Matryoshka` and `Cached`."""
-    while hasattr(loss, "loss"):
-        loss = loss.loss
-    return loss
 
 
 def check_margin(loss: EmbeddingLoss, dim: int) -> None:
@@ -78,32 +71,36 @@ class Alarms(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Look at the logs and at the embeddings."""
-        found = {
-            "loss": None if np.isfinite(logs["loss"]) else "the loss is not finite",
-            "active": "no triplet was active: every negative is farther than its "
-            "positive by the margin, and nothing is learned. Use a larger margin, or "
-            "harder negatives"
-            if logs.get(ACTIVE) == 0
-            else None,
-            "collapse": self._collapse(),
-        }
-        for kind, message in found.items():
-            if message and kind not in self._said:
-                self._said.add(kind)
-                warnings.warn(f"epoch {epoch + 1}: {message}", stacklevel=2)
+        if not np.isfinite(logs["loss"]):
+            self._say("loss", epoch, "the loss is not finite")
+        if logs.get(ACTIVE) == 0:
+            self._say(
+                "active",
+                epoch,
+                "no triplet was active: every negative is farther than its positive by "
+                "the margin, and nothing is learned. Use a larger margin, or harder "
+                "negatives",
+            )
+        if len(self._texts) > 1 and "collapse" not in self._said:
+            self._look_for_a_collapse(epoch)
 
-    def _collapse(self) -> str | None:
+    def _say(self, kind: str, epoch: int, message: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
+            warnings.warn(f"epoch {epoch + 1}: {message}", stacklevel=3)
+
+    def _look_for_a_collapse(self, epoch: int) -> None:
         count = len(self._texts)
-        if count < 2 or "collapse" in self._said:
-            return None
         embeddings = self._encoder.encode(self._texts)
         total = np.square(embeddings.sum(axis=0)).sum()
         cosine = (total - count) / (count * (count - 1))
-        if cosine < _COLLAPSED:
-            return None
-        variance = embeddings.var(axis=0).mean()
-        return (
-            f"the embeddings have collapsed: {count} distinct texts have a mean cosine "
-            f"of {cosine:.3f} and a variance of {variance:.1e} in each dimension. Use "
-            "a smaller learning rate, or data with negatives"
-        )
+        # Also where it is not a number.
+        if not cosine < _COLLAPSED:
+            variance = embeddings.var(axis=0).mean()
+            self._say(
+                "collapse",
+                epoch,
+                f"the embeddings have collapsed: {count} distinct texts have a mean "
+                f"cosine of {cosine:.3f} and a variance of {variance:.1e} in each "
+                "dimension. Use a smaller learning rate, or data with negatives",
+            )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from usetune.checks import innermost
 from usetune.losses import (
     GIST,
     AnglE,
@@ -23,6 +22,7 @@ from usetune.losses import (
     OnlineContrastive,
     Softmax,
     Triplet,
+    innermost,
 )
 from usetune.shapes import (
     BINARY,
@@ -108,12 +108,14 @@ def suggest_loss(data: pd.DataFrame, shape: str | None = None) -> Suggestion:
     """
     found = shape_of(data, shape)
     data = check_rows(data, found, "data")
-    losses = {
-        loss: why
-        for loss, why in LOSSES_FOR[found.name].items()
-        if not (loss is AnglE and found is POSITIVE and "negative_1" not in data)
-    }
-    return Suggestion(found.name, len(data), losses)
+    return Suggestion(found.name, len(data), _fitting(data, found))
+
+
+def _fitting(data: pd.DataFrame, shape: Shape) -> Mapping[type[EmbeddingLoss], str]:
+    losses = dict(LOSSES_FOR[shape.name])
+    if shape is POSITIVE and "negative_1" not in data:
+        del losses[AnglE]
+    return losses
 
 
 def default_loss(data: pd.DataFrame, shape: Shape) -> EmbeddingLoss:
@@ -129,7 +131,7 @@ def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Shape) -> None:
         ValueError: naming the loss, the shape and the losses that fit.
     """
     inner = innermost(loss)
-    fitting = suggest_loss(data, shape.name).losses
+    fitting = _fitting(data, shape)
     known = {loss for losses in LOSSES_FOR.values() for loss in losses}
     if type(inner) in known and type(inner) not in fitting:
         names = ", ".join(loss.__name__ for loss in fitting)

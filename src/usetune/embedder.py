@@ -38,7 +38,8 @@ class Embedder(keras.Model):
         """Texts that occur more than once are computed once."""
         distinct, index = tf.unique(tf.reshape(texts, [-1]))
         embeddings = tf.gather(self.encoder(distinct), index)
-        return tf.reshape(embeddings, (-1, *self._columns(texts), self.encoder.dim))
+        columns = texts.shape[1] or tf.shape(texts)[1]
+        return tf.reshape(embeddings, (-1, columns, self.encoder.dim))
 
     def compute_output_spec(self, texts: Any) -> keras.KerasTensor:
         """(batch, columns, dim), float32."""
@@ -62,7 +63,11 @@ class Embedder(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_variables, strict=True)
         )
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(texts)[0])
+        # Keras has divided the loss by the number of replicas, whose parts are summed.
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        self._loss_tracker.update_state(
+            loss * replicas, sample_weight=tf.shape(texts)[0]
+        )
         return self.compute_metrics(texts, target, embeddings)
 
     def _embed(self, texts: tf.Tensor) -> tf.Tensor:
@@ -103,6 +108,3 @@ class Embedder(keras.Model):
         size = self.mini_batch_size
         count = -(-tf.shape(texts)[0] // size)
         return count, lambda x, i: x[i * size : (i + 1) * size]
-
-    def _columns(self, texts: tf.Tensor) -> list[Any]:
-        return [texts.shape[1] or tf.shape(texts)[1]]

@@ -115,6 +115,24 @@ class Encoder(keras.Model):
         """An independent encoder with the same weights."""
         raise NotImplementedError
 
+    def truncate(self, dim: int) -> Encoder:
+        """This encoder with the first ``dim`` components of its embeddings.
+
+        They are divided by their length again. It shares the weights of this encoder.
+        An encoder tuned with `usetune.losses.Matryoshka` has its best components first
+        (Kusupati et al., "Matryoshka Representation Learning", 2022, section 3).
+
+        Args:
+            dim: how many, from 1 to the encoder's own.
+
+        Raises:
+            ValueError: if ``dim`` is something else.
+        """
+        # A projected encoder is an encoder itself, so it imports this module.
+        from usetune.projected import ProjectedEncoder, first_components
+
+        return ProjectedEncoder(self, first_components(self, dim))
+
     def save(self, filepath: str | Path) -> None:
         """Save as a file that `usetune.load_encoder` reads back."""
         raise NotImplementedError

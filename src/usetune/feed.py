@@ -29,6 +29,11 @@ class Feed:
         mixing: "proportional" takes every table once in each pass, its batches at
             random among the others'. "round_robin" takes a batch of each in turn.
         seed: of all that is random.
+
+    Attributes:
+        one_pass: for each task the batches of one pass over its table, as row numbers.
+        steps: batches of a pass over all tables.
+        target_shapes: for each task the shape of a target, without the batch.
     """
 
     def __init__(
@@ -54,19 +59,20 @@ class Feed:
         self._targets = targets
         self._passes = [task.passes(table) for task, table in pairs]
         self._mixing, self._seed = mixing, seed
-        self._counts = counts = [len(self.one_pass(n)) for n in range(len(tasks))]
+        self.one_pass = [
+            list(batches(np.random.default_rng(seed))) for batches in self._passes
+        ]
+        counts = list(map(len, self.one_pass))
         self.steps = (
             sum(counts) if mixing == "proportional" else len(counts) * min(counts)
         )
 
-    def one_pass(self, number: int) -> list[np.ndarray]:
-        """The batches of one pass over the table of a task, as row numbers."""
-        return list(self._passes[number](np.random.default_rng(self._seed)))
-
     def validation(self) -> tf.data.Dataset:
         """Every table once, always in the same order."""
         data = self._dataset(Feed._once)
-        return data.apply(tf.data.experimental.assert_cardinality(sum(self._counts)))
+        return data.apply(
+            tf.data.experimental.assert_cardinality(sum(map(len, self.one_pass)))
+        )
 
     def training(self, start: int = 0) -> tf.data.Dataset:
         """Pass after pass, without an end, each in another order.
@@ -79,8 +85,8 @@ class Feed:
         )
 
     def _once(self) -> Plan:
-        for number in range(len(self._passes)):
-            for rows in self.one_pass(number):
+        for number, batches in enumerate(self.one_pass):
+            for rows in batches:
                 yield number, rows
 
     def _pass_after_pass(self) -> Plan:
@@ -90,10 +96,11 @@ class Feed:
             for batches, generator in zip(self._passes, generators[1:], strict=True)
         ]
         numbers = np.arange(len(sources))
+        counts = list(map(len, self.one_pass))
         while True:
             order = numbers
             if self._mixing == "proportional":
-                order = generators[0].permutation(np.repeat(numbers, self._counts))
+                order = generators[0].permutation(np.repeat(numbers, counts))
             for number in order:
                 yield number, next(sources[number])
 
@@ -117,6 +124,6 @@ class Feed:
         return data.prefetch(tf.data.AUTOTUNE)
 
 
-def _endless(batches: object, generator: np.random.Generator) -> Iterator[np.ndarray]:
+def _endless(batches: Callable, generator: np.random.Generator) -> Iterator[np.ndarray]:
     while True:
         yield from batches(generator)

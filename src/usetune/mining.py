@@ -1,16 +1,15 @@
 """Hard negatives: texts that an encoder takes for the answer, and that are not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from usetune.retrieval import nearest
 from usetune.shapes import OWNERS, POSITIVE, check_rows
 from usetune.sts import TextEncoder
 from usetune.tables import require_columns
 
-# Scores of one block, in numbers: bounds the memory beside the embeddings.
-_BLOCK = 16_000_000
 # Negatives that are drawn from for each one wanted, where rules may drop some.
 _SPARE = 10
 
@@ -117,22 +116,27 @@ def mine_hard_negatives(
         range_max = range_min + wanted + most
     depth = min(range_max + most, len(documents))
     positives = _parts(documents.get_indexer(known["positive"]), known["query"])
+    anchors = encoder.encode(queries.tolist())
+    embeddings = encoder.encode(documents.tolist())
     generator = np.random.default_rng(seed)
     dropped = dict.fromkeys(["positives", *_RULES], 0)
     found, positive_scores = [], []
-    similarities = _similarities(encoder, queries.tolist(), documents.tolist())
-    for query, similarity in enumerate(similarities):
-        positive_scores.append(similarity[positives[query]])
-        rows = _nearest(similarity, depth)
-        kept = rows[~np.isin(rows, excluded[query])]
-        dropped["positives"] += len(rows) - len(kept)
+    ranked = zip(*nearest(anchors, embeddings, depth), strict=True)
+    for query, (rows, similarity) in enumerate(ranked):
+        # In float64, as `nearest` has it.
+        own = embeddings[positives[query]].astype(np.float64) @ anchors[query]
+        positive_scores.append(own.astype(np.float32))
+        lowest = positive_scores[-1].min()
+        free = ~np.isin(rows, excluded[query])
+        dropped["positives"] += len(rows) - int(free.sum())
+        rows, similarity = rows[free], similarity[free]
         for name, limit in limits.items():
-            lowest = positive_scores[-1].min()
-            refused = _RULES[name](similarity[kept], lowest, limit)
+            refused = _RULES[name](similarity, lowest, limit)
             dropped[name] += int(refused.sum())
-            kept = kept[~refused]
-        rows = _SAMPLINGS[sampling](kept[range_min:range_max], count, generator)
-        found.append((np.full(len(rows), query), rows, similarity[rows]))
+            rows, similarity = rows[~refused], similarity[~refused]
+        places = np.arange(len(rows))[range_min:range_max]
+        places = _SAMPLINGS[sampling](places, count, generator)
+        found.append((np.full(len(places), query), rows[places], similarity[places]))
 
     known["positive_score"] = np.concatenate(positive_scores)
     query, rows, values = map(np.concatenate, zip(*found, strict=True))
@@ -206,28 +210,6 @@ def _excluded(pairs: pd.DataFrame, documents: pd.Index) -> list[np.ndarray]:
 def _parts(values: np.ndarray, groups: Sequence[int]) -> list[np.ndarray]:
     """Cut values where the group, in ascending order, changes."""
     return np.split(values, np.flatnonzero(np.diff(groups)) + 1)
-
-
-def _similarities(
-    encoder: TextEncoder, queries: list[str], documents: list[str]
-) -> Iterator[np.ndarray]:
-    """For each query its inner products with all documents, float32.
-
-    They are computed in float64, so that equal documents have equal scores.
-    """
-    embeddings = encoder.encode(documents).astype(np.float64).T
-    anchors = encoder.encode(queries)
-    step = max(1, _BLOCK // len(documents))
-    for start in range(0, len(queries), step):
-        block = anchors[start : start + step] @ embeddings
-        yield from block.astype(np.float32)
-
-
-def _nearest(similarity: np.ndarray, count: int) -> np.ndarray:
-    """Rows of the largest scores, the best first; of equal ones the earlier first."""
-    smallest = np.partition(similarity, -count)[-count]
-    rows = np.flatnonzero(similarity >= smallest)
-    return rows[np.argsort(-similarity[rows], kind="stable")][:count]
 
 
 _Output = tuple[pd.DataFrame, list[str], list[str]]

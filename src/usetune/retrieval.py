@@ -1,6 +1,6 @@
 """Ranking measures on embeddings: where the relevant documents of a query come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -58,20 +58,26 @@ def relevant_ranks(
             f"relevant documents outside the corpus of {len(corpus)}: "
             f"{pairs.loc[outside, 'document'].tolist()[:5]}"
         )
+    ranks = []
+    by_query = pairs.groupby("query")["document"]
+    for row, (_, own) in zip(_scores(queries, corpus), by_query, strict=True):
+        for document in own:
+            ahead = np.count_nonzero(row > row[document])
+            ahead += np.count_nonzero(row[:document] == row[document])
+            ranks.append(ahead + 1)
+    return pairs.assign(rank=np.array(ranks, dtype=np.int64))
+
+
+def _scores(queries: np.ndarray, corpus: np.ndarray) -> Iterator[np.ndarray]:
+    """For each query its inner products with all documents, float32.
+
+    They are computed in float64, so that equal documents have equal scores.
+    """
     documents = corpus.astype(np.float64).T
     step = max(1, _BLOCK // len(corpus))
-    ranks = []
     for start in range(0, len(queries), step):
-        block = pairs[pairs["query"].between(start, start + step - 1)]
-        scores = queries[start : start + step].astype(np.float64) @ documents
-        scores = scores.astype(np.float32)
-        for query, own in block.groupby("query")["document"]:
-            row = scores[query - start]
-            for document in own:
-                ahead = np.count_nonzero(row > row[document])
-                ahead += np.count_nonzero(row[:document] == row[document])
-                ranks.append(ahead + 1)
-    return pairs.assign(rank=np.array(ranks, dtype=np.int64))
+        block = queries[start : start + step].astype(np.float64)
+        yield from (block @ documents).astype(np.float32)
 
 
 def retrieval_measures(
@@ -120,12 +126,12 @@ def nearest(
             f"count must be between 1 and {len(corpus)}, the size of the corpus. "
             f"Received: {count}"
         )
-    step = max(1, _BLOCK // len(corpus))
     found, best = [], []
-    for start in range(0, len(queries), step):
-        scores = queries[start : start + step] @ corpus.T
+    for scores in _scores(queries, corpus):
+        smallest = np.partition(scores, -count)[-count]
+        rows = np.flatnonzero(scores >= smallest)
         # A stable sort of the negated scores keeps the order of the corpus in ties.
-        rows = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        rows = rows[np.argsort(-scores[rows], kind="stable")][:count]
         found.append(rows)
-        best.append(np.take_along_axis(scores, rows, axis=1))
-    return np.concatenate(found), np.concatenate(best)
+        best.append(scores[rows])
+    return np.stack(found), np.stack(best)

@@ -114,10 +114,8 @@ def check_rows(table: pd.DataFrame, shape: Shape, source: str) -> pd.DataFrame:
         column, expected = fault["column"], fault["check"]
         faults = error.failure_cases.query("column == @column")
         rows = np.sort(faults["index"].astype(int).unique())
-        cells = kept[column].iloc[rows[:5]].tolist()
-        shown = "; ".join(
-            f"row {row + 1}: {cell!r}" for row, cell in zip(rows, cells, strict=False)
-        )
+        first = kept[column].reset_index(drop=True).loc[rows[:5]].to_dict()
+        shown = "; ".join(f"row {row + 1}: {cell!r}" for row, cell in first.items())
         raise ValueError(
             f"{source}, column {column}: expected {expected}. Received in {len(rows)} "
             f"of {len(table)} rows: {shown}{'; …' if len(rows) > 5 else ''}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from usetune import batches
-from usetune.checks import ACTIVE, innermost
+from usetune.checks import ACTIVE
 from usetune.choice import check_loss, default_loss
 from usetune.encoder import utf8
 from usetune.losses import (
@@ -17,6 +17,7 @@ from usetune.losses import (
     EmbeddingLoss,
     MegaBatchMargin,
     MultipleNegativesRanking,
+    innermost,
 )
 from usetune.optimizers import FusedAdam, article_optimizer, warmup_cosine
 from usetune.shapes import (

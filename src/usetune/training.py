@@ -4,22 +4,21 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
+from usetune.assembly import compiled_model
 from usetune.callbacks import Measure, Watch
 from usetune.checks import Alarms, check_batches, check_margin
-from usetune.data_sets import DataSet, data_sets
+from usetune.data_sets import data_sets
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.embedder import Embedder
 from usetune.encoder import Encoder
 from usetune.feed import Feed
-from usetune.losses import Cached, EmbeddingLoss
-from usetune.mixture import Mixture
-from usetune.optimizers import FusedAdam, matching, warmup_cosine
+from usetune.losses import EmbeddingLoss
+from usetune.optimizers import matching
 from usetune.resume import TrainingState
 from usetune.shapes import CLASSES
 
@@ -27,13 +26,6 @@ from usetune.shapes import CLASSES
 # last rows and stopped early by the training loss. fine_tune(..., **ARTICLE_RECIPE)
 ARTICLE_RECIPE = {"split": "tail", "monitor": "loss", "min_delta": 1e-3}
 
-# Optimizers whose update is zero for a row that no gradient has reached.
-_ROWWISE = (
-    keras.optimizers.Adam,
-    keras.optimizers.Adagrad,
-    keras.optimizers.RMSprop,
-    keras.optimizers.SGD,
-)
 Pairs = pd.DataFrame | Mapping[str, pd.DataFrame]
 Loss = EmbeddingLoss | str
 
@@ -175,26 +167,25 @@ def fine_tune(
         check_margin(part.task.loss, encoder.dim)
         if part.task.shape is CLASSES:
             labels = part.training["label"].to_numpy()
-            check_batches(labels, feed.one_pass(number))
+            check_batches(labels, feed.one_pass[number])
     steps = steps_per_epoch or feed.steps
     texts = [text for part in data for text in part.texts()]
     for measure in measures:
         texts += measure.texts
     with training_strategy().scope():
         student = encoder.compact(texts)
-        model = _model(student, data)
-        still = matching(model.trainable_variables, frozen)
+        still = matching(student.trainable_variables, frozen)
         for variable in still:
             variable.trainable = False
-        optimizer = optimizer or _optimizer(data, epochs * steps)
-        if student.count_params() < encoder.count_params():
-            _check_rowwise(optimizer, model.trainable_variables)
-        if mixed_precision:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        losses = _loss_and_metrics(data, feed)
-        model.compile(optimizer, jit_compile=False, **losses)
-        # Built within the first step, it would have that step traced twice.
-        model.optimizer.build(model.trainable_variables)
+        model = compiled_model(
+            student,
+            data,
+            feed.target_shapes,
+            optimizer,
+            epochs * steps,
+            mixed_precision,
+            is_partial=student.count_params() < encoder.count_params(),
+        )
     validation_data = held_out.validation()
     watch = Watch(student, measures, monitor, guard or {}, patience, min_delta)
     watch.start(model.evaluate(validation_data, return_dict=True, verbose=0))
@@ -241,38 +232,6 @@ def fine_tune(
     )
 
 
-def _model(student: Encoder, data: Sequence[DataSet]) -> Embedder:
-    losses = [part.task.loss for part in data]
-    for loss in losses:
-        loss.build(student.dim)
-    cached = [loss for loss in losses if isinstance(loss, Cached)]
-    if cached and len(data) > 1:
-        raise ValueError("Cached is for a training on one data set")
-    return Embedder(
-        student,
-        [layer for loss in losses for layer in loss.layers],
-        cached[0].mini_batch_size if cached else None,
-    )
-
-
-def _loss_and_metrics(data: Sequence[DataSet], feed: Feed) -> dict[str, Any]:
-    if len(data) == 1:
-        task = data[0].task
-        return {"loss": task.loss, "metrics": task.metrics()}
-    mixture = Mixture(
-        {part.name: part.task.loss for part in data},
-        [len(part.task.columns) for part in data],
-        feed.target_shapes,
-    )
-    return {"loss": mixture, "metrics": mixture.metrics()}
-
-
-def _optimizer(data: Sequence[DataSet], steps: int) -> keras.optimizers.Optimizer:
-    if len(data) == 1:
-        return data[0].task.optimizer(steps)
-    return FusedAdam(warmup_cosine(1e-4, steps))
-
-
 def _best(base: Encoder, student: Encoder, model: Embedder, watch: Watch) -> Encoder:
     """The full encoder with the weights to keep, and a warning if they are not good."""
     if watch.best == -np.inf:
@@ -299,26 +258,3 @@ def _best(base: Encoder, student: Encoder, model: Embedder, watch: Watch) -> Enc
 
 def _as_given(pairs: Pairs, tables: dict[str, pd.DataFrame]) -> Pairs:
     return tables if isinstance(pairs, Mapping) else tables[""]
-
-
-def _check_rowwise(
-    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
-) -> None:
-    """Refuse an optimizer that moves rows of the table which got no gradient."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not isinstance(optimizer, _ROWWISE):
-        names = ", ".join(kind.__name__ for kind in _ROWWISE)
-        raise ValueError(
-            "training on the rows that the texts use is exact only for optimizers that "
-            f"leave the other rows alone: {names} and what derives from them. "
-            f"Received: {type(optimizer).__name__}"
-        )
-    if optimizer.weight_decay and any(
-        variable.name == "table" and optimizer._use_weight_decay(variable)
-        for variable in variables
-    ):
-        raise ValueError(
-            "weight decay shrinks every row of the embedding table, the ones that no "
-            "text uses too. Leave it out of the decay: "
-            "optimizer.exclude_from_weight_decay(var_names=['table'])"
-        )

@@ -20,7 +20,7 @@ from usetune.losses.triplets import (
     BatchSemiHard,
     Triplet,
 )
-from usetune.losses.wrappers import Cached, Matryoshka
+from usetune.losses.wrappers import Cached, Matryoshka, innermost
 
 __all__ = [
     "GIST",
@@ -41,5 +41,6 @@ __all__ = [
     "OnlineContrastive",
     "Softmax",
     "Triplet",
+    "innermost",
     "largest_distance",
 ]

@@ -157,3 +157,10 @@ class Cached(_Wrapper):
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "mini_batch_size": self.mini_batch_size}
+
+
+def innermost(loss: EmbeddingLoss) -> EmbeddingLoss:
+    """The loss within `Matryoshka` and `Cached`."""
+    while isinstance(loss, _Wrapper):
+        loss = loss.loss
+    return loss

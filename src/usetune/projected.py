@@ -1,0 +1,86 @@
+"""An encoder behind a linear map: fewer dimensions, or a direction taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from usetune.encoder import Encoder
+
+
+class ProjectedEncoder(Encoder):
+    """Strings (batch,) → float32 embeddings (batch, dim) of unit length.
+
+    The embeddings of another encoder are multiplied by a matrix and divided by their
+    length. The matrix is not trained; the encoder behind it is.
+
+    Args:
+        encoder: what is projected; it is shared, not copied.
+        matrix: float array (encoder.dim, dim), with 1 ≤ dim ≤ encoder.dim.
+
+    Attributes:
+        encoder: as given.
+        matrix: as given, float32.
+
+    Raises:
+        ValueError: if the matrix has another shape or a number that is not finite.
+    """
+
+    def __init__(self, encoder: Encoder, matrix: np.ndarray, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        matrix = np.asarray(matrix, np.float32)
+        if (
+            matrix.ndim != 2
+            or matrix.shape[0] != encoder.dim
+            or not 1 <= matrix.shape[1] <= encoder.dim
+            or not np.isfinite(matrix).all()
+        ):
+            raise ValueError(
+                f"matrix must be finite, of shape ({encoder.dim}, 1 to {encoder.dim}). "
+                f"Received: shape {matrix.shape}"
+            )
+        self.encoder = encoder
+        self.matrix = matrix
+        self.dim = matrix.shape[1]
+        self.resources = encoder.resources
+        self.built = True
+
+    def call(self, texts: tf.Tensor) -> tf.Tensor:
+        """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
+        return tf.math.l2_normalize(self.encoder(texts) @ self.matrix, axis=1)
+
+    def truncate(self, dim: int) -> ProjectedEncoder:
+        """The first ``dim`` components, see `Encoder.truncate`; one map, not two."""
+        return ProjectedEncoder(self.encoder, self.matrix @ first_components(self, dim))
+
+    def compact(self, texts: Sequence[str]) -> ProjectedEncoder:
+        """A copy of the encoder as small as ``texts`` allow, behind the same map."""
+        return ProjectedEncoder(self.encoder.compact(texts), self.matrix)
+
+    def expand(self, base: ProjectedEncoder) -> ProjectedEncoder:
+        """The full encoder with the weights of this compact one, see `Encoder.expand`.
+
+        Args:
+            base: the projected encoder that `compact` was called on.
+        """
+        return ProjectedEncoder(self.encoder.expand(base.encoder), self.matrix)
+
+    def copy(self) -> ProjectedEncoder:
+        """An independent encoder with the same weights and map."""
+        return ProjectedEncoder(self.encoder.copy(), self.matrix)
+
+
+def first_components(encoder: Encoder, dim: int) -> np.ndarray:
+    """The matrix (encoder.dim, dim) that keeps the first ``dim`` components.
+
+    Raises:
+        ValueError: if ``dim`` is not an integer from 1 to the encoder's.
+    """
+    if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
+        raise ValueError(f"dim must be an integer. Received: {dim!r}")
+    if not 1 <= dim <= encoder.dim:
+        raise ValueError(f"dim must be from 1 to {encoder.dim}. Received: {dim}")
+    return np.eye(encoder.dim, dim, dtype=np.float32)
