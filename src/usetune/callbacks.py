@@ -24,7 +24,62 @@ class Measure(Protocol):
         ...
 
 
-class Watch(keras.callbacks.Callback):
+def named(figures: Mapping[str, float], name: str) -> dict[str, float]:
+    """Figures with the name of their measure before their own, if it has one."""
+    return {f"{name}_{key}" if name else key: x for key, x in figures.items()}
+
+
+class MeasureCallback(keras.callbacks.Callback):
+    """Adds figures of an encoder to the logs of each epoch, in any `keras.Model.fit`.
+
+    Callbacks that are listed after it find them in the logs, and so does the history:
+
+    .. code-block:: python
+
+        siamese = build_siamese(encoder)
+        siamese.compile("adam", "mean_squared_error")
+        siamese.fit(x, y, epochs=9, callbacks=[
+            MeasureCallback(encoder, [RetrievalEvaluator(queries, corpus, relevant)]),
+            keras.callbacks.EarlyStopping(monitor="mrr@10", mode="max", patience=2),
+        ])
+
+    Args:
+        encoder: what is measured, the one that the model trains.
+        measures: what to take. No two may give figures of one name: evaluators have
+            the argument ``name`` to tell them apart.
+    """
+
+    def __init__(self, encoder: Encoder, measures: Sequence[Measure]) -> None:
+        super().__init__()
+        self._encoder, self._measures = encoder, list(measures)
+
+    def measure(self) -> dict[str, float]:
+        """The figures of all measures.
+
+        Raises:
+            ValueError: if two measures give figures of one name.
+        """
+        figures: dict[str, float] = {}
+        for measure in self._measures:
+            _add(figures, measure(self._encoder))
+        return figures
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Add the figures to the logs."""
+        _add(logs, self.measure())
+
+
+def _add(figures: dict[str, Any], more: Mapping[str, float]) -> None:
+    twice = sorted({*figures} & {*more})
+    if twice:
+        raise ValueError(
+            "measures must give figures of different names, which are no names of "
+            f"the logs either. Received twice: {twice}"
+        )
+    figures |= more
+
+
+class Watch(MeasureCallback):
     """Takes measures after each epoch, keeps the best weights, and stops early.
 
     Args:
@@ -53,8 +108,7 @@ class Watch(keras.callbacks.Callback):
         patience: int,
         min_delta: float,
     ) -> None:
-        super().__init__()
-        self._encoder, self._measures = encoder, measures
+        super().__init__(encoder, measures)
         self.monitor, self.guard = monitor, dict(guard)
         self._patience, self._min_delta = patience, min_delta
         self.rows: list[dict[str, float]] = []
@@ -71,15 +125,17 @@ class Watch(keras.callbacks.Callback):
         Raises:
             ValueError: if ``monitor`` or ``guard`` is nothing that is measured.
         """
-        figures = self._measure()
+        figures = self.measure()
         self._before = {f"val_{name}": x for name, x in validation.items()} | figures
-        known = {*self._before, *validation}
-        for name in (self.monitor, *self.guard):
-            if name not in known:
-                raise ValueError(
-                    f"monitor and guard must be among {sorted(known)}. "
-                    f"Received: {name!r}"
-                )
+        for argument, known, names in (
+            ("monitor", {*self._before, *validation}, [self.monitor]),
+            ("guard", {*self._before}, self.guard),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(
+                        f"{argument} must be among {sorted(known)}. Received: {name!r}"
+                    )
         if self.monitor in self._before:
             self.base = self._watched(self._before, figures)
 
@@ -90,8 +146,8 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Add the figures to the logs, and look whether the epoch is the best."""
-        figures = self._measure()
-        logs |= figures
+        figures = self.measure()
+        _add(logs, figures)
         self.rows.append({name: float(value) for name, value in logs.items()})
         value = self._watched(logs, figures)
         self.waited += 1
@@ -107,12 +163,6 @@ class Watch(keras.callbacks.Callback):
         """One row for each epoch, and row 0 for the start."""
         rows = pd.DataFrame([self._before, *self.rows]).rename_axis("epoch")
         return rows[list(self.rows[0])]
-
-    def _measure(self) -> dict[str, float]:
-        figures = {}
-        for measure in self._measures:
-            figures |= measure(self._encoder)
-        return figures
 
     def _watched(
         self, logs: Mapping[str, float], figures: Mapping[str, float]

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from usetune.retrieval import relevant_ranks, retrieval_measures
+from usetune.bootstrap import bootstrap, interval_table
+from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
 from usetune.sts import TextEncoder
 
 _RETRIEVAL = ["recall@1", "recall@10", "mrr@10"]
-_CONFIDENCE = 0.95
+_DEPTH = 10
 
 
 class DomainBenchmark:
@@ -73,8 +74,10 @@ class DomainBenchmark:
         """
         anchors = encoder.encode(self.pairs["anchor"].tolist())
         corpus = encoder.encode(self.corpus)
-        ranks = relevant_ranks(anchors, corpus, self._relevant[:, None])
-        queries = retrieval_measures(ranks).set_index(self.pairs.index)[_RETRIEVAL]
+        found, _ = nearest(anchors, corpus, min(_DEPTH, len(corpus)))
+        ranks = relevant_ranks(found, self._relevant[:, None])
+        measures = retrieval_measures(ranks, (1, _DEPTH))
+        queries = measures.set_index(self.pairs.index)[_RETRIEVAL]
         queries["related"] = np.sum(anchors * corpus[self._relevant], axis=1)
         queries["unrelated"] = np.sum(anchors * corpus[self._others], axis=1)
         queries["positive"] = self.pairs["positive"]
@@ -162,27 +165,22 @@ class DomainScores:
     def _table(
         self, columns: Mapping[str, Mapping[str, float]], drawn: pd.DataFrame
     ) -> pd.DataFrame:
-        tail = (1 - _CONFIDENCE) / 2
-        table = pd.DataFrame(columns)
-        table["low"], table["high"] = drawn.quantile(tail), drawn.quantile(1 - tail)
+        table = interval_table(columns, drawn)
         return table.assign(n=len(self.queries), positives=len(self.positives))
 
     def _bootstrap(self, samples: int) -> pd.DataFrame:
         queries, positives = self._arrays(self.queries), self._arrays(self.positives)
         rows = self.positives.index.get_indexer(self.queries["positive"])
         members = [np.flatnonzero(rows == row) for row in range(len(self.positives))]
-        generator = np.random.default_rng(self.seed)
-        drawn = []
-        for _ in range(samples):
-            sample = generator.integers(len(members), size=len(members))
+
+        def figures(sample: np.ndarray) -> dict[str, float]:
             own = np.concatenate([members[row] for row in sample])
-            drawn.append(
-                _figures(
-                    {name: values[own] for name, values in queries.items()},
-                    {name: values[sample] for name, values in positives.items()},
-                )
+            return _figures(
+                {name: values[own] for name, values in queries.items()},
+                {name: values[sample] for name, values in positives.items()},
             )
-        return pd.DataFrame(drawn)
+
+        return bootstrap(figures, len(members), samples, self.seed)
 
     @staticmethod
     def _arrays(table: pd.DataFrame) -> dict[str, np.ndarray]:

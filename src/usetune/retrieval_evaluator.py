@@ -1,0 +1,235 @@
+"""How well an encoder finds the documents that answer queries."""
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from usetune.bootstrap import bootstrap, interval_table
+from usetune.callbacks import named
+from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
+from usetune.sts import TextEncoder
+
+_MEASURES = ("accuracy", "precision", "recall", "mrr", "ndcg")
+
+
+class RetrievalEvaluator:
+    """Lets queries search a corpus, and measures where their answers come.
+
+    Documents are ordered by the inner product with the query, which is the cosine
+    where the encoder gives unit length; of equal scores, the smaller id in string
+    order comes first. The measures are those of `retrieval_measures`, as
+    sentence-transformers' InformationRetrievalEvaluator has them. Where the corpus is
+    smaller than k, the first k are all of it, and precision@k is still hits / k.
+
+    Args:
+        queries: id → text.
+        corpus: id → text.
+        relevant: id of a query → ids of the documents that answer it. Queries without
+            any are left out, with a warning.
+        ks: cuts of accuracy, precision, recall, mrr and ndcg.
+        map_k: cut of map.
+        name: put before the names of the figures: "name_mrr@10".
+        skip_same_id: whether a query does not find the document of its own id, as
+            BEIR and MTEB have it.
+        chunk_size: documents that are encoded and compared at a time; no matter for
+            the figures.
+        seed: of the bootstrap.
+
+    Attributes:
+        texts: every text that is encoded.
+
+    Raises:
+        ValueError: if a cut is below 1, there are no queries with relevant documents,
+            ``relevant`` names an id that is not there or, with ``skip_same_id``, the
+            document that is skipped.
+    """
+
+    def __init__(
+        self,
+        queries: Mapping[str, str],
+        corpus: Mapping[str, str],
+        relevant: Mapping[str, Collection[str]],
+        ks: Sequence[int] = (1, 3, 5, 10),
+        map_k: int = 100,
+        *,
+        name: str = "",
+        skip_same_id: bool = False,
+        chunk_size: int = 10_000,
+        seed: int = 0,
+    ) -> None:
+        if min([*ks, map_k]) < 1:
+            raise ValueError(
+                f"ks and map_k must be at least 1. Received: {list(ks)} and {map_k}"
+            )
+        documents = sorted(corpus, key=str)
+        rows = {document: row for row, document in enumerate(documents)}
+        _check_ids(queries, rows, relevant, skip_same_id)
+        kept = [query for query in queries if relevant.get(query)]
+        without = [query for query in queries if not relevant.get(query)]
+        if not kept:
+            raise ValueError(
+                "relevant must name a document of at least one query. "
+                f"Received: none of {len(queries)} queries"
+            )
+        if without:
+            warnings.warn(
+                f"{len(without)} of {len(queries)} queries have no relevant document "
+                f"and are left out: {without[:5]}{' …' if len(without) > 5 else ''}",
+                stacklevel=2,
+            )
+        self.name, self._chunk_size, self._seed = name, chunk_size, seed
+        self._ks, self._map_k = list(ks), map_k
+        self._ids = pd.Index(kept, name="query")
+        self._queries = [queries[query] for query in kept]
+        self._documents = [corpus[document] for document in documents]
+        self._relevant = [[rows[own] for own in relevant[query]] for query in kept]
+        own = [rows.get(query, -1) for query in kept]
+        self._skipped = np.array(own) if skip_same_id else None
+
+    @property
+    def texts(self) -> list[str]:
+        """Every text that is encoded."""
+        return [*self._queries, *self._documents]
+
+    def __call__(self, encoder: TextEncoder) -> dict[str, float]:
+        """The figures without their intervals."""
+        return named(self.score(encoder).figures(), self.name)
+
+    def score(self, encoder: TextEncoder) -> "RetrievalScores":
+        """Measure an encoder, the corpus encoded chunk by chunk.
+
+        Args:
+            encoder: anything with ``encode(texts) → (n, dim)``.
+
+        Raises:
+            ValueError: if an embedding is not finite.
+        """
+        size, step = len(self._documents), self._chunk_size
+        parts = (
+            encoder.encode(self._documents[start : start + step])
+            for start in range(0, size, step)
+        )
+        # One more, as the skipped document may be among the first.
+        depth = max([*self._ks, self._map_k]) + (self._skipped is not None)
+        queries = encoder.encode(self._queries)
+        found, _ = nearest(queries, parts, min(depth, size), step)
+        if self._skipped is not None:
+            # It comes last, where it is no relevant document and counts for nothing.
+            order = np.argsort(found == self._skipped[:, None], axis=1, kind="stable")
+            found = np.take_along_axis(found, order, axis=1)
+        measures = retrieval_measures(
+            relevant_ranks(found, self._relevant), [*self._ks, self._map_k]
+        )
+        columns = [f"{measure}@{k}" for measure in _MEASURES for k in self._ks]
+        table = measures[[*columns, f"map@{self._map_k}"]].set_axis(self._ids)
+        return RetrievalScores(table, self._seed)
+
+
+def _check_ids(
+    queries: Mapping[str, str],
+    corpus: Collection[str],
+    relevant: Mapping[str, Collection[str]],
+    skip_same_id: bool,
+) -> None:
+    texts = [query for query, own in relevant.items() if isinstance(own, str)]
+    if texts:
+        raise ValueError(
+            "relevant must give a set of ids for each query. Received: "
+            f"{relevant[texts[0]]!r} for {texts[0]!r}"
+        )
+    strangers = [query for query in relevant if query not in queries]
+    if strangers:
+        raise ValueError(
+            f"relevant must name ids of queries. Received: {strangers[:5]}"
+        )
+    pairs = [(query, own) for query, documents in relevant.items() for own in documents]
+    unknown = [own for _, own in pairs if own not in corpus]
+    if unknown:
+        raise ValueError(
+            f"relevant must name ids of the corpus. Received: {unknown[:5]}"
+        )
+    skipped = [own for query, own in pairs if own == query]
+    if skip_same_id and skipped:
+        raise ValueError(
+            "with skip_same_id, no document is relevant to the query of its own id. "
+            f"Received: {skipped[:5]}"
+        )
+
+
+@dataclass(frozen=True)
+class RetrievalScores:
+    """What `RetrievalEvaluator` measured.
+
+    Attributes:
+        queries: the measures of each query, indexed by its id.
+        seed: of the bootstrap.
+    """
+
+    queries: pd.DataFrame
+    seed: int
+
+    def figures(self) -> dict[str, float]:
+        """The mean of each measure."""
+        return _means(self.queries)
+
+    def intervals(self, samples: int = 1000) -> pd.DataFrame:
+        """Figures with their bootstrap intervals, queries drawn with replacement.
+
+        Args:
+            samples: bootstrap samples.
+
+        Returns:
+            DataFrame indexed by figure: value, low, high (95 %, percentiles) and n, the
+            number of queries.
+        """
+        return self._table({"value": self.figures()}, self.queries, samples)
+
+    def compare(self, tuned: "RetrievalScores", samples: int = 1000) -> pd.DataFrame:
+        """Figures of a base and a tuned encoder, on the same queries.
+
+        Args:
+            tuned: the other scores; these are the base's.
+            samples: bootstrap samples, each of the same queries for both.
+
+        Returns:
+            DataFrame indexed by figure: base, tuned, difference, low, high (of the
+            difference) and n.
+
+        Raises:
+            ValueError: if the two have other queries or other measures.
+        """
+        same = self.queries.index.equals(tuned.queries.index)
+        if not same or not self.queries.columns.equals(tuned.queries.columns):
+            raise ValueError(
+                "base and tuned must have the same queries and measures. Received: "
+                f"tables of {self.queries.shape} and {tuned.queries.shape}"
+            )
+        difference = tuned.queries - self.queries
+        columns = {
+            "base": self.figures(),
+            "tuned": tuned.figures(),
+            "difference": _means(difference),
+        }
+        return self._table(columns, difference, samples)
+
+    def _table(
+        self,
+        columns: Mapping[str, Mapping[str, float]],
+        by_query: pd.DataFrame,
+        samples: int,
+    ) -> pd.DataFrame:
+        values = by_query.to_numpy()
+        drawn = bootstrap(
+            lambda rows: dict(zip(by_query, values[rows].mean(axis=0), strict=True)),
+            len(values),
+            samples,
+            self.seed,
+        )
+        return interval_table(columns, drawn).assign(n=len(values))
+
+
+def _means(by_query: pd.DataFrame) -> dict[str, float]:
+    return {name: float(values.mean()) for name, values in by_query.items()}
