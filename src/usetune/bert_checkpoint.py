@@ -5,6 +5,7 @@ sentence-transformers reads and writes such folders as well.
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from usetune.transformer import POOLINGS, TransformerEncoder
 from usetune.transformer_network import ACTIVATIONS, as_stored, stored_names
 from usetune.wordpiece import SPECIAL, WordPieceTokenizer
 
+# What is downloaded of a repository.
+FILES = ["*.json", "vocab.txt", "model.safetensors"]
 # Fields of config.json that must be there.
 _SIZES = (
     "vocab_size",
@@ -26,7 +29,10 @@ _SIZES = (
 
 
 def load_transformer(
-    handle: str, pooling: str | None = None, max_length: int | None = None
+    handle: str,
+    pooling: str | None = None,
+    max_length: int | None = None,
+    files: Collection[str] | None = None,
 ) -> TransformerEncoder:
     """Load a BERT checkpoint: config.json, model.safetensors and the tokenizer.
 
@@ -36,6 +42,7 @@ def load_transformer(
         pooling: see `TransformerEncoder`. Default: what the checkpoint says, or "mean".
         max_length: see `TransformerEncoder`. Default: what the checkpoint says, or the
             positions of the model.
+        files: names of the files that may be read. Default: all that there are.
 
     Raises:
         ValueError: if the checkpoint is damaged or of another architecture, or an
@@ -54,7 +61,7 @@ def load_transformer(
         ) from error
     folder = Path(handle) if handle and Path(handle).is_dir() else _download(handle)
     try:
-        return _read(folder, pooling, max_length)
+        return _read(folder, pooling, max_length, files)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error
 
@@ -64,9 +71,8 @@ def _download(name: str) -> Path:
 
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise FileNotFoundError(f"{name!r} is neither a folder nor owner/model")
-    files = ["*.json", "vocab.txt", "model.safetensors"]
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=files))
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=FILES))
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name!r} is not a folder, and could not be downloaded from the Hugging "
@@ -75,30 +81,42 @@ def _download(name: str) -> Path:
 
 
 def _read(
-    folder: Path, pooling: str | None, max_length: int | None
+    folder: Path,
+    pooling: str | None,
+    max_length: int | None,
+    files: Collection[str] | None,
 ) -> TransformerEncoder:
+    def optional(name: str, kind: type = dict) -> Any:
+        is_there = (folder / name).exists() and (files is None or name in files)
+        return _read_json(folder / name, kind) if is_there else kind()
+
     config = _read_json(folder / "config.json")
     _check_config(config)
-    pooling_folder = _pooling_folder(folder)
-    sentences = _read_json(folder / "sentence_bert_config.json", optional=True)
-    settings = _read_json(folder / "tokenizer_config.json", optional=True)
+    if optional("config_sentence_transformers.json").get("default_prompt_name"):
+        raise ValueError("a prompt put before each text is not supported")
+    pooling_folder = _pooling_folder(optional("modules.json", list))
+    sentences = optional("sentence_bert_config.json")
+    settings = optional("tokenizer_config.json")
     if max_length is None:
         positions = config["max_position_embeddings"]
         stored = sentences.get("max_seq_length") or settings.get("model_max_length")
         max_length = min(stored or positions, positions)
     encoder = TransformerEncoder(
         config,
-        _read_tokenizer(folder, settings, bool(sentences.get("do_lower_case"))),
-        pooling or _read_pooling(folder / pooling_folder / "config.json"),
+        _read_tokenizer(
+            folder / "vocab.txt",
+            optional("tokenizer.json"),
+            settings,
+            bool(sentences.get("do_lower_case")),
+        ),
+        pooling or _pooling(optional(f"{pooling_folder}/config.json")),
         max_length,
     )
     _read_weights(encoder, folder / "model.safetensors")
     return encoder
 
 
-def _read_json(path: Path, optional: bool = False, kind: type = dict) -> Any:
-    if optional and not path.exists():
-        return kind()
+def _read_json(path: Path, kind: type = dict) -> Any:
     try:
         content = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -126,23 +144,19 @@ def _check_config(config: dict[str, Any]) -> None:
         raise ValueError(f"config.json must have the numbers {missing}")
 
 
-def _pooling_folder(folder: Path) -> str:
+def _pooling_folder(modules: list[dict[str, Any]]) -> str:
     """Refuse modules beside transformer, pooling and normalisation."""
     path = "1_Pooling"
-    for module in _read_json(folder / "modules.json", True, list):
+    for module in modules:
         kind = module["type"].rpartition(".")[2]
         if kind == "Pooling":
             path = module["path"]
         elif kind not in ("Transformer", "Normalize"):
             raise ValueError(f"modules.json: the module {kind} is not supported")
-    settings = _read_json(folder / "config_sentence_transformers.json", optional=True)
-    if settings.get("default_prompt_name"):
-        raise ValueError("a prompt put before each text is not supported")
     return path
 
 
-def _read_pooling(path: Path) -> str:
-    settings = _read_json(path, optional=True)
+def _pooling(settings: dict[str, Any]) -> str:
     # Before version 6, sentence-transformers wrote a flag for each mode.
     flags = [flag for flag, value in settings.items() if value is True]
     modes = settings.get("pooling_mode") or [
@@ -159,12 +173,11 @@ def _read_pooling(path: Path) -> str:
 
 
 def _read_tokenizer(
-    folder: Path, settings: dict[str, Any], lowercase: bool
+    path: Path, content: dict[str, Any], settings: dict[str, Any], lowercase: bool
 ) -> WordPieceTokenizer:
-    """The tokenizer of tokenizer.json or, without one, of vocab.txt."""
+    """The tokenizer of tokenizer.json or, if that is empty, of vocab.txt."""
     stored: dict[str, Any] = {}
-    if (folder / "tokenizer.json").exists():
-        content = _read_json(folder / "tokenizer.json")
+    if content:
         stored, model = content.get("normalizer") or {}, content.get("model") or {}
         kinds = [stored.get("type"), model.get("type")]
         added = [token["content"] for token in content.get("added_tokens", [])]
@@ -180,7 +193,7 @@ def _read_tokenizer(
         kind = settings.get("tokenizer_class", "BertTokenizer")
         if kind not in ("BertTokenizer", "BertTokenizerFast"):
             raise ValueError(f"the tokenizer must be a BertTokenizer. Received: {kind}")
-        with open(folder / "vocab.txt", encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             vocabulary = [line.rstrip("\n") for line in file]
 
     def setting(name: str, name_in_json: str, default: bool) -> bool:

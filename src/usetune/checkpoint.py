@@ -29,8 +29,6 @@ def save(encoder: UniversalSentenceEncoder, path: str | Path) -> None:
     The rows that changed are found by comparing, so they do not depend on how the
     encoder was trained.
     """
-    if not str(path).endswith(".npz"):
-        raise ValueError(f"an encoder is saved as an .npz file. Received: {path}")
     changed_tokens, changed_rows = [], []
     for tokens, original in wheel.Weights().table():
         known = encoder.embedding.rows(tokens) >= 0

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from usetune.files import replacing
+from usetune.folder import new_folder
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
@@ -25,9 +26,9 @@ _PROGRESS_DELAY = 3.0
 class Encoder(keras.Model):
     """A trainable sentence encoder.
 
-    A subclass sets `dim` and `resources`, and implements `compact`, `expand`, `copy`,
-    `save` and ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit
-    length, differentiable in ``trainable_variables``.
+    A subclass sets `dim` and `resources`, and implements `compact`, `expand`, `copy`
+    and ``call``: string tensor (batch,) → float32 tensor (batch, dim) of unit length,
+    differentiable in ``trainable_variables``.
 
     Attributes:
         dim: number of components of an embedding.
@@ -134,8 +135,21 @@ class Encoder(keras.Model):
         return ProjectedEncoder(self, first_components(self, dim))
 
     def save(self, filepath: str | Path) -> None:
-        """Save as a file that `usetune.load_encoder` reads back."""
-        raise NotImplementedError
+        """Save as a folder that `usetune.load_encoder` reads back, also elsewhere.
+
+        usetune.json in it lists every file with its SHA-256. An encoder that has no
+        files of its own is saved as its `export`, and comes back as a
+        `SavedModelEncoder`. An interrupted save leaves nothing behind.
+
+        Args:
+            filepath: the folder to create.
+
+        Raises:
+            FileExistsError: if ``filepath`` exists and is not an empty folder.
+            ValueError: if ``filepath`` ends in .npz, .keras or .h5.
+        """
+        with new_folder(filepath, self, "saved_model") as folder:
+            self.export(folder)
 
     def export(self, filepath: str | Path) -> None:
         """Export as a reusable TF2 SavedModel folder.

@@ -76,13 +76,6 @@ class SavedModelEncoder(Encoder):
         """This encoder: `compact` left nothing out."""
         return self
 
-    def save(self, filepath: str | Path) -> None:
-        """Not supported: what a SavedModel was before tuning is not known."""
-        raise NotImplementedError(
-            "an encoder loaded from a SavedModel is stored by export(folder), and "
-            "load_encoder(folder) reads it back"
-        )
-
 
 def _embedding_width(loaded: Any, folder: str) -> int:
     """Call the model on two texts and check that it is a sentence encoder."""

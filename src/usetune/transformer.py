@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from usetune.encoder import Encoder, utf8
-from usetune.files import replacing
+from usetune.folder import new_folder
 from usetune.transformer_network import as_stored, build_network, stored_names
 from usetune.wordpiece import WordPieceTokenizer
 
@@ -158,7 +158,7 @@ class TransformerEncoder(Encoder):
         return copy
 
     def save(self, filepath: str | Path) -> None:
-        """Save as a checkpoint folder.
+        """Save as a checkpoint folder, with usetune.json beside the checkpoint's files.
 
         `usetune.load_encoder` reads it back, and so does sentence-transformers.
 
@@ -166,12 +166,11 @@ class TransformerEncoder(Encoder):
             filepath: the folder to create.
 
         Raises:
-            FileExistsError: if ``filepath`` exists.
+            FileExistsError: if ``filepath`` exists and is not an empty folder.
+            ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
         from safetensors.numpy import save_file
 
-        if Path(filepath).exists():
-            raise FileExistsError(f"save() creates a new folder; {filepath} exists")
         modules = (
             ("Transformer", ""),
             ("Pooling", "1_Pooling"),
@@ -207,7 +206,8 @@ class TransformerEncoder(Encoder):
             name: as_stored(variable, self.dim).numpy()
             for name, variable in stored_names(self.network).items()
         }
-        with replacing(filepath) as folder:
+        options = {"pooling": self.pooling, "max_length": self.max_length}
+        with new_folder(filepath, self, "bert", **options) as folder:
             (folder / "1_Pooling").mkdir(parents=True)
             for name, content in settings.items():
                 (folder / name).write_text(json.dumps(content, indent=2))

