@@ -1,9 +1,11 @@
 """Fine-tuning: the only module that fits anything."""
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,6 +21,7 @@ from usetune.encoder import Encoder
 from usetune.feed import Feed
 from usetune.losses import EmbeddingLoss
 from usetune.optimizers import matching
+from usetune.record import describe_outcome, describe_training
 from usetune.resume import TrainingState
 from usetune.shapes import CLASSES
 
@@ -41,12 +44,15 @@ class FineTuned:
             the prefix ``val_``, and the figures of the measures.
         training: the pairs trained on, a dict of several data sets.
         validation: the pairs validated on, likewise.
+        record: what was trained, on what, how, and where, for JSON: see
+            `describe_training` and `describe_outcome`.
     """
 
     encoder: Encoder
     history: pd.DataFrame
     training: Pairs
     validation: Pairs
+    record: dict[str, Any]
 
 
 def fine_tune(
@@ -186,6 +192,11 @@ def fine_tune(
             mixed_precision,
             is_partial=student.count_params() < encoder.count_params(),
         )
+    settings = {"epochs": epochs, "steps_per_epoch": steps, "mixing": mixing}
+    settings |= {"monitor": monitor, "guard": guard}
+    settings |= {"patience": patience, "min_delta": min_delta}
+    others = {"seed": seed, "frozen": [*frozen], "mixed_precision": mixed_precision}
+    record = describe_training(encoder, data, model.optimizer, settings | others)
     validation_data = held_out.validation()
     watch = Watch(student, measures, monitor, guard or {}, patience, min_delta)
     watch.start(model.evaluate(validation_data, return_dict=True, verbose=0))
@@ -202,14 +213,14 @@ def fine_tune(
         run |= {
             "encoder": student.get_weights(),
             "optimizer": model.optimizer.get_config(),
-            "settings": [epochs, steps, mixing, monitor, guard, patience, min_delta],
+            "settings": [*settings.values()],
             "seed": seed,
             "frozen": [*frozen],
         }
         state = TrainingState(checkpoint, watch, run)
         state.restore(model)
         followers.append(state)
-    done = len(watch.rows)
+    done, started = len(watch.rows), time.perf_counter()
     if done < epochs and not watch.is_over:
         with float16_on_gpu(mixed_precision):
             model.fit(
@@ -222,6 +233,7 @@ def fine_tune(
                 callbacks=followers,
                 verbose=verbose,
             )
+    record |= describe_outcome(watch, steps, done, time.perf_counter() - started)
     for variable in still:
         variable.trainable = True
     return FineTuned(
@@ -229,6 +241,7 @@ def fine_tune(
         history=watch.history(),
         training=_as_given(pairs, {part.name: part.training for part in data}),
         validation=_as_given(pairs, {part.name: part.validation for part in data}),
+        record=record,
     )
 
 

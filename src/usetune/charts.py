@@ -1,0 +1,152 @@
+"""Charts of figures: by epoch, against each other, of repeated runs."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[float]],
+    ylabel: str,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw values by epoch, a line for each name.
+
+    Args:
+        curves: name → the values of epochs 1, 2, …; they may differ in length.
+        ylabel: what the values are.
+        title: above the picture.
+        ax: where to draw. Default: a new figure.
+
+    Returns:
+        The Axes drawn on.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name, values in curves.items():
+        ax.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    ax.set(xlabel="epoch", ylabel=ylabel, title=title)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    return ax
+
+
+def plot_trade_off(
+    points: pd.DataFrame,
+    x: str,
+    y: str,
+    label: str = "alpha",
+    group: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what was learned against what was kept, a point for each encoder.
+
+    Args:
+        points: one row for each point, with the columns ``x``, ``y`` and ``label``.
+            Columns ``{y}_low`` and ``{y}_high``, where there are, are drawn as bars.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        label: column of the numbers written beside the points.
+        group: column whose values are joined by a line each. Default: one line.
+        ax: where to draw. Default: a new figure.
+
+    Returns:
+        The Axes drawn on.
+
+    Raises:
+        ValueError: if a column is missing.
+    """
+    wanted = [name for name in (x, y, label, group) if name is not None]
+    missing = [name for name in wanted if name not in points]
+    if missing:
+        raise ValueError(f"points lacks {missing}. Received: {list(points.columns)}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+    lines = points.groupby(group, sort=False) if group else [(None, points)]
+    for name, line in lines:
+        drawn = ax.plot(line[x], line[y], marker="o", label=name)[0]
+        if {f"{y}_low", f"{y}_high"} <= {*points.columns}:
+            ax.vlines(
+                line[x],
+                line[f"{y}_low"],
+                line[f"{y}_high"],
+                color=drawn.get_color(),
+                alpha=0.4,
+            )
+        for row in line.to_dict("records"):
+            ax.annotate(
+                f"{row[label]:g}",
+                (row[x], row[y]),
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+    ax.set(xlabel=x, ylabel=y)
+    if group:
+        ax.legend(title=group)
+    return ax
+
+
+def plot_runs(
+    runs: pd.DataFrame,
+    figures: Sequence[str],
+    base: Mapping[str, float],
+    name: str = "loss",
+    group: str = "data",
+) -> np.ndarray:
+    """Draw figures of repeated runs beside those of the base.
+
+    Each run is a dot, the mean of the runs of a name and group a bar, and the base a
+    vertical line.
+
+    Args:
+        runs: one row for each run, with the columns ``name``, ``group`` and the
+            figures.
+        figures: columns to draw, a picture each.
+        base: each figure before.
+        name: column of the names on the left.
+        group: column by which names are coloured and kept together, in the order of
+            ``runs``.
+
+    Returns:
+        The Axes, one for each figure.
+
+    Raises:
+        ValueError: if a column or a figure of the base is missing.
+    """
+    missing = {name, group, *figures} - {*runs.columns} | {*figures} - {*base}
+    if missing:
+        raise ValueError(f"runs or base lack {sorted(missing)}")
+    lines = list(runs.groupby([group, name], sort=False))
+    groups = list(dict.fromkeys(key[0] for key, _ in lines))
+    # A gap of half a line between groups.
+    places = [
+        line + 0.5 * groups.index(own) for line, ((own, _), _) in enumerate(lines)
+    ]
+    _, axes = plt.subplots(
+        1,
+        len(figures),
+        figsize=(1.5 + 4 * len(figures), 1.2 + 0.3 * places[-1]),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, figure in zip(axes[0], figures, strict=True):
+        ax.axvline(base[figure], color="black", linestyle="--", label="base")
+        for place, ((own, _), line) in zip(places, lines, strict=True):
+            color = f"C{groups.index(own)}"
+            values = line[figure]
+            ax.plot(values, [place] * len(line), "o", color=color, alpha=0.5)
+            ax.vlines(values.mean(), place - 0.35, place + 0.35, color=color, lw=3)
+        ax.set(xlabel=figure)
+        ax.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(places, [key[1] for key, _ in lines])
+    axes[0, 0].invert_yaxis()
+    for own in groups:
+        axes[0, -1].plot([], [], "o", color=f"C{groups.index(own)}", label=own)
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return axes[0]

@@ -1,0 +1,207 @@
+"""Maps of embeddings: two dimensions, and pictures of them by group."""
+
+import textwrap
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy.linalg import orthogonal_procrustes
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+METHODS = ("pca", "tsne")
+# So many colours can be told apart.
+_MOST_GROUPS = 10
+_LABEL_WIDTH = 32
+# The fewest points for which t-SNE's perplexity is at least 1.
+_FEWEST = 4
+
+
+def map_2d(embeddings: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
+    """Points in the plane that keep something of the distances of embeddings.
+
+    "pca" projects on the two directions of the largest variance; each is turned so
+    that its largest component is positive, so equal embeddings give equal points.
+    "tsne" keeps neighbours together, and says nothing about the distance of groups
+    (van der Maaten and Hinton, "Visualizing data using t-SNE", 2008, section 3). Its
+    perplexity, about the number of neighbours that count, is 30, or a third of the
+    other points where that is less.
+
+    Args:
+        embeddings: float array (n, dim), n at least 4, dim at least 2.
+        method: "pca" or "tsne".
+        seed: of t-SNE, which starts from "pca": it rarely matters.
+
+    Returns:
+        float array (n, 2), centred.
+
+    Raises:
+        ValueError: if the method is none of these, or the shape does not fit.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}. Received: {method!r}")
+    embeddings = np.asarray(embeddings, np.float64)
+    if embeddings.ndim != 2 or len(embeddings) < _FEWEST or embeddings.shape[1] < 2:
+        raise ValueError(
+            f"embeddings must have the shape (n, dim), n at least {_FEWEST}, dim at "
+            f"least 2. Received: {embeddings.shape}"
+        )
+    if method == "pca":
+        return PCA(2, svd_solver="full").fit_transform(embeddings)
+    perplexity = min(30, (len(embeddings) - 1) / 3)
+    return _centred(
+        TSNE(2, perplexity=perplexity, random_state=seed).fit_transform(embeddings)
+    )
+
+
+def plot_map(
+    points: np.ndarray,
+    groups: Sequence,
+    texts: Sequence[str] | None = None,
+    labels: int = 10,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw points in the colours of their groups, with a few of their texts.
+
+    Args:
+        points: float array (n, 2), as of `map_2d`.
+        groups: n names, at most 10 different ones.
+        texts: n, what the points are. Default: none is written.
+        labels: how many texts to write, of points far from each other.
+        title: above the picture.
+        ax: where to draw. Default: a new figure, with a legend beside it.
+
+    Returns:
+        The Axes drawn on.
+
+    Raises:
+        ValueError: if the sizes do not fit, a group is missing, or there are too many.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8, 5.5), layout="constrained")
+    points = np.asarray(points)
+    rows = [] if texts is None else spread(points, labels)
+    _draw(ax, points, groups, texts, rows, title)
+    _legend(ax)
+    return ax
+
+
+def compare_maps(
+    base: np.ndarray,
+    tuned: np.ndarray,
+    groups: Sequence,
+    texts: Sequence[str] | None = None,
+    labels: int = 10,
+    titles: tuple[str, str] = ("base", "tuned"),
+) -> np.ndarray:
+    """Draw two maps of the same texts side by side, the same texts written in both.
+
+    The right map is turned and mirrored as a whole to lie as the left one does: its
+    distances stay as they are.
+
+    Args:
+        base: float array (n, 2), drawn on the left.
+        tuned: float array (n, 2), drawn on the right.
+        groups: see `plot_map`.
+        texts: see `plot_map`.
+        labels: how many texts to write, of points far from each other on the left.
+        titles: above the two maps.
+
+    Returns:
+        Array of the two Axes.
+
+    Raises:
+        ValueError: if the sizes do not fit, a group is missing, or there are too many.
+    """
+    base, tuned = np.asarray(base), np.asarray(tuned)
+    if base.shape != tuned.shape:
+        raise ValueError(
+            "base and tuned must be maps of the same texts. "
+            f"Received: shapes {base.shape} and {tuned.shape}"
+        )
+    _, axes = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
+    rows = [] if texts is None else spread(base, labels)
+    turn, _ = orthogonal_procrustes(_centred(tuned), _centred(base))
+    maps = base, _centred(tuned) @ turn
+    for ax, points, title in zip(axes, maps, titles, strict=True):
+        _draw(ax, points, groups, texts, rows, title)
+    _legend(axes[1])
+    return axes
+
+
+def spread(points: np.ndarray, count: int) -> list[int]:
+    """Rows of points far from each other: each is the farthest from those before it.
+
+    Args:
+        points: float array (n, 2).
+        count: how many, at most; equal points count once.
+
+    Returns:
+        Row numbers. The first is the point farthest from the mean.
+    """
+    points = np.asarray(points)
+    distances = np.linalg.norm(_centred(points), axis=1)
+    rows: list[int] = []
+    while len(rows) < count and distances.max() > 0:
+        rows.append(int(distances.argmax()))
+        own = cdist(points, points[rows[-1:]])[:, 0]
+        distances = own if len(rows) == 1 else np.minimum(distances, own)
+    return rows
+
+
+def _draw(
+    ax: Axes,
+    points: np.ndarray,
+    groups: Sequence,
+    texts: Sequence[str] | None,
+    rows: Sequence[int],
+    title: str,
+) -> None:
+    numbers, names = pd.factorize(pd.Series(groups), sort=True)
+    fitting = [len(groups), len(groups if texts is None else texts)]
+    if np.shape(points) != (len(groups), 2) or fitting[0] != fitting[1]:
+        raise ValueError(
+            "points must be (n, 2), with n groups and n texts. Received: "
+            f"{np.shape(points)}, {fitting[0]} groups, {fitting[1]} texts"
+        )
+    if len(names) > _MOST_GROUPS or (numbers < 0).any():
+        raise ValueError(
+            f"groups must be at most {_MOST_GROUPS} names, and none missing. "
+            f"Received: {len(names)} names, {(numbers < 0).sum()} missing"
+        )
+    # Small dots for many points, so that they do not hide each other.
+    size = float(np.clip(6000 / len(points), 8, 40))
+    for number, name in enumerate(names):
+        own = points[numbers == number]
+        ax.scatter(*own.T, s=size, color=f"C{number}", alpha=0.7, lw=0, label=name)
+    middle = np.mean(ax.get_xlim())
+    for row in rows:
+        # Towards the middle, so that labels stay within the picture.
+        side = -1 if points[row, 0] > middle else 1
+        ax.plot(*points[row], "o", ms=5, mfc="none", mec="black", mew=0.8)
+        ax.annotate(
+            textwrap.shorten(list(texts)[row], _LABEL_WIDTH, placeholder=" …"),
+            points[row],
+            xytext=(4 * side, 4),
+            textcoords="offset points",
+            ha="right" if side < 0 else "left",
+            fontsize=8,
+            parse_math=False,
+            bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.5},
+        )
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(title=title, xticks=[], yticks=[])
+
+
+def _legend(ax: Axes) -> None:
+    legend = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    for handle in legend.legend_handles:
+        handle.set(sizes=[40], alpha=1)
+
+
+def _centred(points: np.ndarray) -> np.ndarray:
+    return points - points.mean(axis=0)

@@ -1,0 +1,204 @@
+"""A card for an encoder, in the format of the Hugging Face Hub; no network is used."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from usetune.card_training import classes, training_sections
+from usetune.citations import bibtex
+from usetune.encoder import Encoder
+from usetune.markdown import escape, number, one_line, table
+from usetune.pretrained import HUB, HUB_ID, library
+from usetune.projected import ProjectedEncoder
+from usetune.shapes import text_columns
+from usetune.training import FineTuned
+from usetune.transformer import TransformerEncoder
+
+_EXAMPLES = ["one text", "another text"]
+
+Scores = pd.DataFrame | Mapping[str, tuple[float, float]]
+
+
+def model_card(
+    result: FineTuned | Encoder,
+    *,
+    name: str,
+    base: str,
+    scores: Mapping[str, Scores],
+    license: str,
+    language: str | Sequence[str],
+    limits: str,
+    load: str,
+    description: str = "",
+    citation: str = "",
+) -> str:
+    """Write the card of a tuned encoder: what is known of it, and nothing else.
+
+    The first rows of the training data are shown in it.
+
+    Args:
+        result: what `fine_tune` returned. Of an `Encoder` alone, an average of several
+            say, the card has no training; ``description`` should say how it was made.
+        name: of the encoder.
+        base: of the encoder that it was tuned from. A name on the Hub, ``owner/model``,
+            is put into the header too, as ``base_model``.
+        scores: for each data set, by its name, the figures of the base and the tuned
+            encoder: a dict name → (base, tuned), or a DataFrame indexed by name with
+            the columns base and tuned, and perhaps low and high (the 95 % interval of
+            the difference) and n, as `DomainScores.compare` returns.
+        license: the Hub's name of the license, "apache-2.0" say.
+        language: ISO 639 codes, "en" say.
+        limits: Markdown: what the encoder should not be used for, and what was not
+            measured.
+        load: what `load_encoder` takes on the reader's machine, "hf://owner/model" say.
+        description: Markdown: what the encoder is for, and how it was made.
+        citation: BibTeX of work of your own, put before that of the encoder and loss.
+
+    Returns:
+        Markdown with a YAML header, for README.md.
+
+    Raises:
+        ValueError: if a text is empty that must not be, or ``scores`` has another form.
+        ImportError: if the extra ``usetune[share]`` is not installed.
+    """
+    given = {"name": name, "base": base, "license": license, "limits": limits}
+    for argument, text in (given | {"load": load}).items():
+        if not text.strip():
+            raise ValueError(f"{argument} must not be empty. Received: {text!r}")
+    tables = {one_line(key): _figures(key, own) for key, own in scores.items()}
+    is_tuned = isinstance(result, FineTuned)
+    encoder = result.encoder if is_tuned else result
+    data = result.record["data"] if is_tuned else []
+    losses = [own for part in data for own in classes(part["loss"])]
+    tags = ["sentence-similarity", "feature-extraction"]
+    if is_tuned:
+        rows = sum(part["training"]["rows"] for part in data)
+        tags += [f"dataset_size:{rows}", *dict.fromkeys(f"loss:{x}" for x in losses)]
+    header = _header(name, base, license, language, tags, tables)
+    how = f", tuned on {rows:,} examples" if is_tuned else ""
+    sections = [
+        f"# {escape(name)}",
+        f"A sentence encoder made from {escape(base)}{how}, with usetune. It turns a "
+        f"text into {encoder.dim} numbers, a vector of unit length; the inner product "
+        "of two of them is their cosine similarity.",
+        description.strip(),
+        "## Usage",
+        *_usage(encoder, load, data),
+        "## Evaluation" if tables else "",
+        *(_evaluation(key, own) for key, own in tables.items()),
+        "## Limits",
+        limits.strip(),
+    ]
+    if is_tuned:
+        sections += training_sections(result.record, result.history)
+    papers = bibtex([type(_innermost(encoder)).__name__, *losses])
+    entries = [text for text in (citation.strip(), papers) if text]
+    if entries:
+        sections += ["## Citation", "\n".join(["```bibtex", *entries, "```"])]
+    body = "\n\n".join(filter(None, sections))
+    return f"---\n{header}\n---\n\n{body}\n"
+
+
+def _header(
+    name: str,
+    base: str,
+    license: str,
+    language: str | Sequence[str],
+    tags: list[str],
+    tables: Mapping[str, pd.DataFrame],
+) -> str:
+    hub = library("huggingface_hub")
+    results = [
+        hub.EvalResult(
+            task_type="sentence-similarity",
+            # The type tells data sets apart: those of one type become one.
+            dataset_type=key,
+            dataset_name=key,
+            metric_type=figure,
+            metric_value=round(float(value), 6),
+        )
+        for key, own in tables.items()
+        for figure, value in own["tuned"].dropna().items()
+    ]
+    codes = [language] if isinstance(language, str) else language
+    return hub.ModelCardData(
+        model_name=one_line(name),
+        language=[one_line(code) for code in codes],
+        license=one_line(license),
+        library_name="usetune",
+        tags=[one_line(tag) for tag in tags],
+        base_model=base if HUB_ID.fullmatch(base) else None,
+        pipeline_tag="sentence-similarity",
+        metrics=list(dict.fromkeys(own.metric_type for own in results)) or None,
+        eval_results=results or None,
+    ).to_yaml()
+
+
+def _figures(name: str, scores: Scores) -> pd.DataFrame:
+    figures = scores
+    if not isinstance(scores, pd.DataFrame):
+        columns = ["base", "tuned"]
+        figures = pd.DataFrame.from_dict(dict(scores), orient="index", columns=columns)
+    if not {"base", "tuned"} <= {*figures.columns}:
+        raise ValueError(
+            f"scores[{name!r}] must have the columns base and tuned. "
+            f"Received: {list(figures.columns)}"
+        )
+    return figures.rename(index=one_line)
+
+
+def _usage(
+    encoder: Encoder, load: str, data: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    inner, extras, cut = _innermost(encoder), [], ""
+    if isinstance(inner, TransformerEncoder):
+        extras, cut = ["bert"], f" Of a text it reads {inner.max_length} tokens."
+    extras += ["share"] if load.startswith(HUB) else []
+    package = f"usetune[{','.join(extras)}]" if extras else "usetune"
+    yield f'It needs the Python package usetune: `pip install "{package}"`.{cut}'
+    rows = [row for part in data for row in part["training"]["sample"]]
+    known = [one_line(row[column]) for row in rows for column in text_columns(row)]
+    texts = list(dict.fromkeys(known))[:3] or _EXAMPLES
+    embeddings = encoder.encode(texts)
+    # Adding zero turns -0.00 into 0.00.
+    cosines = (embeddings @ embeddings.T).round(2) + 0.0
+    lines = [
+        "```python",
+        "from usetune import load_encoder",
+        "",
+        f"encoder = load_encoder({load!r})",
+        "texts = [",
+        *(f"    {text!r}," for text in texts),
+        "]",
+        "embeddings = encoder.encode(texts)",
+        f"print(embeddings.shape)  # {embeddings.shape}",
+        "print((embeddings @ embeddings.T).round(2))",
+        *(f"# {line}" for line in str(cosines).splitlines()),
+        "```",
+    ]
+    yield "\n".join(lines)
+
+
+def _evaluation(name: str, figures: pd.DataFrame) -> str:
+    has_interval = {"low", "high"} <= {*figures.columns}
+    head = ["figure", "base", "tuned", "difference"]
+    head += ["95 % interval of the difference"] if has_interval else []
+    head += ["n"] if "n" in figures else []
+    rows = []
+    for figure, own in figures.iterrows():
+        row = [figure, number(own["base"]), number(own["tuned"])]
+        row.append(number(own["tuned"] - own["base"], "+.4f"))
+        if has_interval:
+            ends = (number(own[end], "+.4f") for end in ("low", "high"))
+            row.append(" to ".join(ends))
+        if "n" in figures:
+            row.append(number(own["n"], ",.0f"))
+        rows.append(row)
+    return f"### {escape(name)}\n\n{table(head, rows)}"
+
+
+def _innermost(encoder: Encoder) -> Encoder:
+    while isinstance(encoder, ProjectedEncoder):
+        encoder = encoder.encoder
+    return encoder
