@@ -6,7 +6,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup run test notebooks bench lint format clean
+.PHONY: help setup run test page notebooks bench lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: setup ## the article, from baseline to tuned: notebooks 1 to 3, then the ta
 test: setup ## unit tests, and every notebook under nbval on the shipped data
 	$(BIN)/python -m pytest tests
 	USETUNE_DATA= $(BIN)/python -m pytest notebooks --nbval-lax
+
+page: setup ## open a page to try the encoder; TUNED=folder shows a tuned one beside it
+	$(BIN)/python -m usetune.page $(if $(TUNED),--tuned $(TUNED))
 
 notebooks: setup ## run the notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(NOTEBOOKS)

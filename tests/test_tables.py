@@ -9,6 +9,7 @@ from usetune.occupations import read_occupations
         (b"", "file.csv is empty; expected the columns"),
         ("conceptUri\né".encode("latin-1"), "file.csv is not UTF-8"),
         (b"a,b\n1,2\n1,2,3,4\n", "file.csv is not a CSV file"),
+        (b"conceptUri\n1,2\n", "file.csv has rows with more cells than its header"),
         (b"a,b\n1,2\n", r"file.csv lacks the columns \['conceptUri'"),
     ],
 )

@@ -34,7 +34,8 @@ def read_table(
         table = reader(path)
     except pd.errors.EmptyDataError as error:
         expected = " or ".join(str(list(shape)) for shape in shapes)
-        raise ValueError(f"{path} is empty; expected the columns {expected}") from error
+        wanted = f"; expected the columns {expected}" if shapes else ""
+        raise ValueError(f"{path} is empty{wanted}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 ({error}); save it as UTF-8 and try again"
@@ -78,9 +79,18 @@ def require_columns(
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
     except pd.errors.ParserError as error:
         raise ValueError(f"{path} is not a CSV file: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas takes the first cells for an index, and shifts the rest.
+        raise ValueError(
+            f"{path} has rows with more cells than its header; put texts with commas "
+            "in double quotes"
+        )
+    return table
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:
