@@ -13,6 +13,9 @@ NAMES = [
     "04_training_data",
     "05_without_forgetting",
     "06_which_loss",
+    "07_smaller_embeddings",
+    "08_bias",
+    "09_save_and_share",
     "your_domain",
 ]
 
@@ -45,5 +48,5 @@ def test_stored_notebook(name):
 def test_stored_outputs_come_from_the_real_data():
     text = (FOLDER / "03_compare.ipynb").read_text()
     assert "the article's own pairs" in text and "n = 1440" in text
-    for name in NAMES[3:6]:
+    for name in NAMES[3:9]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()
