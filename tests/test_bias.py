@@ -10,12 +10,13 @@ import pytest
 
 from usetune.bias import associations, weat, weat_of_embeddings
 from usetune.bias_terms import load_bias_terms
-from usetune.debias import bias_direction, remaining_signal, remove_direction
+from usetune.charts import plot_association
+from usetune.debias import bias_direction, probe_accuracy
+from usetune.projected import remove_direction
 from usetune.title_bias import (
     association_summary,
     compare_associations,
     gender_association,
-    plot_association,
 )
 
 WEFE = json.loads((Path(__file__).parent / "fixtures" / "weat.json").read_text())
@@ -323,7 +324,7 @@ def test_summary():
     assert not summary.equals(association_summary(table, 2000, seed=2))
     same = association_summary(table.assign(tuned=table["base"]))
     assert (same[["difference", "low", "high"]] == 0).all().all()
-    with pytest.raises(ValueError, match="at least two titles.*1 titles"):
+    with pytest.raises(ValueError, match="at least two titles. Received: 1"):
         association_summary(table.iloc[:1])
 
 
@@ -371,8 +372,10 @@ def test_direction_as_wefe(case):
     found = bias_direction(encoder, list(zip(first, second, strict=True)))
     expected = np.array(case["unit_pairs_direction"])
     assert abs(found.direction @ expected) == pytest.approx(1, abs=1e-6)
-    assert found.shares[:3] == pytest.approx(case["unit_pairs_shares"], abs=1e-6)
-    assert found.shares.sum() == pytest.approx(1)
+    assert found.explained_variance_ratio[:3] == pytest.approx(
+        case["unit_pairs_shares"], abs=1e-6
+    )
+    assert found.explained_variance_ratio.sum() == pytest.approx(1)
     # From the second terms to the first.
     unit = [
         encoder.encode(terms) / np.linalg.norm(encoder.encode(terms), axis=1)[:, None]
@@ -394,7 +397,7 @@ def test_direction_of_sentences():
     ]
     alone = bias_direction(encoder, filled)
     np.testing.assert_allclose(found.direction, alone.direction, atol=1e-12)
-    assert len(found.shares) == 6
+    assert len(found.explained_variance_ratio) == 6
 
 
 def test_removal(tiny):
@@ -415,7 +418,7 @@ def test_removal(tiny):
 
 
 def test_a_removed_direction_tells_its_own_pairs_wrong():
-    """Why `remaining_signal` wants other pairs: here, all signal is in one direction.
+    """Why `probe_accuracy` wants other pairs: here, all signal is in one direction.
 
     Pairs that differ in noise beside it are told right before. Without it, those of
     its pairs fall below chance, and those of others do not.
@@ -430,9 +433,9 @@ def test_a_removed_direction_tells_its_own_pairs_wrong():
             for name, vector in encoder.known.items()
         }
     )
-    assert remaining_signal(encoder, own) > 0.8
-    assert remaining_signal(without, own) < 0.4
-    assert remaining_signal(without, others) > 0.4
+    assert probe_accuracy(encoder, own) > 0.8
+    assert probe_accuracy(without, own) < 0.4
+    assert probe_accuracy(without, others) > 0.4
 
 
 @pytest.mark.parametrize("direction", [np.ones(15), np.zeros(16), np.full(16, np.nan)])
@@ -451,7 +454,7 @@ def test_faults_of_pairs():
     with pytest.raises(ValueError, match="must differ in their embeddings"):
         bias_direction(Known({"a": np.ones(8), "b": np.ones(8)}), [("a", "b")])
     with pytest.raises(ValueError, match="at least two. Received: 1"):
-        remaining_signal(Known(), [("a", "b")])
+        probe_accuracy(Known(), [("a", "b")])
 
 
 def groups(distance, count=20, dim=6, seed=0):
@@ -467,9 +470,9 @@ def groups(distance, count=20, dim=6, seed=0):
 
 
 def test_signal():
-    assert remaining_signal(*groups(20)) == 1
+    assert probe_accuracy(*groups(20)) == 1
     for distance, least, most in ((0, 0.42, 0.58), (2, 0.7, 0.9)):
-        found = [remaining_signal(*groups(distance, seed=seed)) for seed in range(5)]
+        found = [probe_accuracy(*groups(distance, seed=seed)) for seed in range(5)]
         assert least < np.mean(found) < most
 
 
@@ -480,10 +483,10 @@ def test_signal_predicts_a_pair_from_the_others():
         known[f"f{number}"] = np.eye(5)[4] + np.eye(5)[number]
         known[f"m{number}"] = np.eye(5)[4] - np.eye(5)[number]
     pairs = [(f"f{number}", f"m{number}") for number in range(4)]
-    assert remaining_signal(Known(known, 5), pairs) == 0.5
+    assert probe_accuracy(Known(known, 5), pairs) == 0.5
     # With the sign of the last one turned, it is told wrong from three others.
     for number in range(4):
         sign = -1 if number == 3 else 1
         known[f"f{number}"] = sign * np.eye(5)[0] + np.eye(5)[4] * (number + 1)
         known[f"m{number}"] = -sign * np.eye(5)[0] + np.eye(5)[4] * (number + 1)
-    assert remaining_signal(Known(known, 5), pairs) == 0.75
+    assert probe_accuracy(Known(known, 5), pairs) == 0.75

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune.callbacks import MeasureCallback, Watch, named
+from usetune.callbacks import MeasureCallback, Watch
+from usetune.figures import named
 from usetune.retrieval_evaluator import RetrievalEvaluator
 from usetune.siamese import build_siamese
 

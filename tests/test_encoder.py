@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 
 from usetune import encoder as module
-from usetune import interpolate
 
 MULTILINGUAL = [
     "data scientist",
@@ -140,23 +139,3 @@ def test_copy_is_independent(small):
         np.testing.assert_array_equal(a, b)
         a.assign(a.value + 1)
         assert np.abs(b.numpy() - a.numpy()).min() > 0.5
-
-
-@pytest.mark.parametrize("alpha", [0, 0.25, 1])
-def test_interpolate(small, alpha, monkeypatch):
-    monkeypatch.setattr("usetune.encoder._ROWS", 7)
-    tuned = small.copy()
-    for variable in tuned.variables:
-        variable.assign(variable.value + 2)
-    before = [variable.numpy() for variable in small.variables]
-    mixed = interpolate(small, tuned, alpha)
-    for a, b, c in zip(mixed.variables, before, small.variables, strict=True):
-        np.testing.assert_allclose(a, b + 2 * alpha, atol=1e-5)
-        np.testing.assert_array_equal(b, c)
-
-
-def test_interpolate_faults(base, small):
-    with pytest.raises(ValueError, match=r"\[0, 1\]. Received: 1.5"):
-        interpolate(small, small, 1.5)
-    with pytest.raises(ValueError, match="same shapes"):
-        interpolate(base, small, 0.5)

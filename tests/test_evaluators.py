@@ -190,14 +190,40 @@ def test_intervals():
     encoder, evaluator = toy(seed=1)
     scores = evaluator.score(encoder)
     table = scores.intervals(samples=300)
-    assert [*table] == ["value", "low", "high", "n"] and set(table["n"]) == {12}
+    assert [*table] == ["value", "low", "high", "n", "groups"] and set(table["n"]) == {
+        12
+    }
+    assert set(table["groups"]) == {12}
     assert table["value"].to_dict() == scores.figures()
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
     assert table.loc["mrr@10", "low"] < table.loc["mrr@10", "high"]
     pd.testing.assert_frame_equal(table, scores.intervals(samples=300))
-    other = RetrievalScores(scores.queries, seed=1).intervals(samples=300)
+    other = RetrievalScores(scores.queries, scores.groups, seed=1).intervals(
+        samples=300
+    )
     assert not other.equals(table)
+
+
+def test_groups_are_drawn_whole():
+    names = [f"q{number}" for number in range(12)]
+    groups = {
+        name: f"g{number % 3 if number < 9 else 3}" for number, name in enumerate(names)
+    }
+    encoder, evaluator = toy(seed=1, groups=groups)
+    scores = evaluator.score(encoder)
+    table = scores.intervals(samples=50)
+    assert set(table["n"]) == {12} and set(table["groups"]) == {4}
+    values = scores.queries["mrr@10"]
+    members = [
+        values[[n for n in names if groups[n] == g]] for g in ("g0", "g1", "g2", "g3")
+    ]
+    generator, drawn = np.random.default_rng(0), []
+    for _ in range(50):
+        sample = generator.integers(4, size=4)
+        drawn.append(np.concatenate([members[own] for own in sample]).mean())
+    expected = np.quantile(drawn, [0.025, 0.975])
+    np.testing.assert_allclose(table.loc["mrr@10", ["low", "high"]].tolist(), expected)
 
 
 def test_comparison_is_paired():
@@ -230,8 +256,10 @@ def test_comparison_is_paired():
         ({"q": {"a"}, "z": {"a"}}, {}, r"ids of queries. Received: \['z'\]"),
         ({"q": {"a", "z"}}, {}, r"ids of the corpus. Received: \['z'\]"),
         ({"q": "a"}, {}, "set of ids for each query. Received: 'a' for 'q'"),
-        ({"q": {"a"}}, {"ks": (0, 1)}, r"at least 1. Received: \[0, 1\] and 100"),
-        ({"q": {"a"}}, {"map_k": 0}, r"at least 1.* and 0"),
+        ({"q": {"a"}}, {"ks": (0, 1)}, r"at least 1. Received: \[0, 1\], 100"),
+        ({"q": {"a"}}, {"map_k": 0}, r"at least 1.* 0 and 10000"),
+        ({"q": {"a"}}, {"chunk_size": 0}, r"at least 1.* 100 and 0"),
+        ({"q": {"a"}}, {"groups": {"z": "g"}}, r"group of each query.*\['q'\]"),
     ],
 )
 def test_faults_of_retrieval(relevant, options, message):

@@ -129,7 +129,8 @@ def test_sections(tuned):
         "Environment",
         "Citation",
     ]
-    for text in ("made from google/use, tuned on 20 examples", "About.", "16 numbers"):
+    made = "made from google/use, tuned on a data set of 20 examples"
+    for text in (made, "About.", "16 numbers"):
         assert text in body
     assert "English titles only." in body
 

@@ -97,6 +97,12 @@ def test_files(tmp_path, name, content, column, texts):
     assert titles.source.startswith(name + (f", column {column}:" if column else ":"))
 
 
+def test_columns_without_a_name(tmp_path):
+    pd.DataFrame({0: ["a"], 1: ["b"]}).to_parquet(tmp_path / "a.parquet")
+    titles = read_texts(tmp_path / "a.parquet")
+    assert (titles.texts, titles.columns) == (["a"], ["0", "1"])
+
+
 def test_a_column_that_is_chosen(tmp_path):
     (tmp_path / "a.csv").write_text("title,code\nx,001\ny,\n")
     titles = read_texts(tmp_path / "a.csv", "code")
@@ -494,6 +500,15 @@ def test_a_list_of_ones_own(visit, tmp_path):
     tab.wait_for_function("document.querySelector('textarea').value == 'A1\\nA2\\nA3'")
     tab.get_by_label("Remove").or_(tab.get_by_label("Clear")).first.click()
     tab.get_by_text("preferred labels of").wait_for()
+
+
+def test_a_name_is_shown_as_it_is(visit, tmp_path):
+    tab = visit()
+    path = tmp_path / "a.csv"
+    # As Markdown it would load a picture from elsewhere; `visit` allows no such request.
+    path.write_text("![x](http://192.0.2.1/p.png)\nbaker\n")
+    tab.locator("input[type=file]").set_input_files(path)
+    tab.get_by_text("column ![x](http://192.0.2.1/p.png): 1 texts").wait_for()
 
 
 def test_faults_are_messages(visit, tmp_path):

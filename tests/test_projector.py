@@ -103,6 +103,7 @@ def test_lone_surrogates_are_written(tmp_path):
         ((TEXTS, {"a": np.full((3, 2), np.nan)}), "finite"),
         ((TEXTS, {"a/b": np.ones((3, 2))}), "Received: 'a/b'"),
         ((TEXTS, {"metadata": np.ones((3, 2))}), "Received: 'metadata'"),
+        ((TEXTS, {"Metadata": np.ones((3, 2))}), "Received: 'Metadata'"),
         ((TEXTS, ARRAYS, pd.DataFrame({"a": [1]})), "Received: 1 rows"),
         ((TEXTS, ARRAYS, pd.DataFrame({"text": [1, 2, 3]})), "no column 'text'"),
     ],
@@ -115,6 +116,6 @@ def test_faults(tmp_path, arguments, message):
 
 def test_a_full_folder_stays_as_it_is(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="new or empty"):
+    with pytest.raises(FileExistsError, match="a new folder is needed"):
         export_projector(tmp_path, TEXTS, ARRAYS)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

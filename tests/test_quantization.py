@@ -148,7 +148,7 @@ def test_file(tmp_path, precision):
     np.testing.assert_array_equal(loaded.dequantize(codes), quantizer.dequantize(codes))
 
 
-@pytest.mark.parametrize("content", ["text", "empty", "array", "other", "cut"])
+@pytest.mark.parametrize("content", ["text", "empty", "array", "other", "newer", "cut"])
 def test_other_files(tmp_path, content):
     path = tmp_path / "file"
     with open(path, "wb") as file:
@@ -158,6 +158,9 @@ def test_other_files(tmp_path, content):
             np.save(file, np.ones(3))
         if content == "other":
             np.savez(file, precision="int8")
+        if content == "newer":
+            row = np.ones(4, np.float32)
+            np.savez(file, precision="int4", low=row, high=row, threshold=row)
     if content == "cut":
         Quantizer.fit(random_units(5, 4), "int8").save(path)
         path.write_bytes(path.read_bytes()[:-30])

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from tests.test_quantization import random_units, unit
+from usetune.charts import plot_sizes
 from usetune.hamming import nearest_binary
 from usetune.quantization import QuantizedCorpus, Quantizer
-from usetune.sizes import PRECISIONS, plot_sizes, size_table
+from usetune.sizes import PRECISIONS, size_table
 
 CORPUS = random_units(120, 24)
 NOISE = np.random.default_rng(1).normal(size=(60, 24))
@@ -100,6 +101,12 @@ def test_seconds_are_of_a_thousand_queries(monkeypatch):
     table = size_table(QUERIES, CORPUS, RELEVANT, [8], ["int8"], repeats=3)
     # Searches of 6, 3 and 1 seconds with 60 queries.
     assert table["seconds"].tolist() == [3 * 1000 / 60]
+
+
+def test_relevant_may_be_anything_to_go_through():
+    table = size_table(QUERIES, CORPUS, map(iter, RELEVANT), [8], ["int8"], repeats=1)
+    expected = size_table(QUERIES, CORPUS, RELEVANT, [8], ["int8"], repeats=1)
+    assert table["mrr@10"].tolist() == expected["mrr@10"].tolist()
 
 
 def test_small_corpus_and_nothing_found():

@@ -11,6 +11,7 @@ from usetune import (
     trade_off,
 )
 from usetune.datasets import shipped
+from usetune.projected import ProjectedEncoder
 
 
 def test_the_soup_is_the_average_of_its_members(base):
@@ -56,3 +57,33 @@ def test_trade_off(base):
             assert table.loc[row, name] == pytest.approx(value, abs=1e-6)
     assert (table["margin_low"] <= table["margin"]).all()
     assert (table["margin"] <= table["margin_high"]).all()
+
+
+@pytest.mark.parametrize("alpha", [0, 0.25, 1])
+def test_interpolate(small, alpha, monkeypatch):
+    monkeypatch.setattr("usetune.soups._ROWS", 7)
+    tuned = small.copy()
+    for variable in tuned.variables:
+        variable.assign(variable.value + 2)
+    before = [variable.numpy() for variable in small.variables]
+    mixed = interpolate(small, tuned, alpha)
+    for a, b, c in zip(mixed.variables, before, small.variables, strict=True):
+        np.testing.assert_allclose(a, b + 2 * alpha, atol=1e-5)
+        np.testing.assert_array_equal(b, c)
+
+
+def test_interpolate_faults(base, small):
+    with pytest.raises(ValueError, match=r"\[0, 1\]. Received: 1.5"):
+        interpolate(small, small, 1.5)
+    with pytest.raises(ValueError, match="same shapes"):
+        interpolate(base, small, 0.5)
+
+
+def test_interpolate_needs_the_same_projections(tiny):
+    turned = tiny.truncate(8)
+    mixed = interpolate(turned, turned.copy(), 0.5)
+    np.testing.assert_allclose(mixed.encode(["cook"]), turned.encode(["cook"]), 1e-6)
+    other = ProjectedEncoder(tiny, -np.eye(16)[:, :8])
+    for base, tuned in ((tiny, turned), (turned, tiny), (turned, other)):
+        with pytest.raises(ValueError, match="same projections"):
+            interpolate(base, tuned, 0.5)

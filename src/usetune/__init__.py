@@ -3,14 +3,20 @@
 from usetune.bias import WEATResult, weat
 from usetune.bias_terms import load_bias_terms
 from usetune.callbacks import Measure, MeasureCallback
-from usetune.charts import plot_curves, plot_runs, plot_trade_off
+from usetune.charts import (
+    plot_association,
+    plot_curves,
+    plot_runs,
+    plot_sizes,
+    plot_trade_off,
+)
 from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
 from usetune.classes import positive_pairs_from_classes, triplets_from_classes
 from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
-from usetune.debias import bias_direction, remaining_signal, remove_direction
+from usetune.debias import bias_direction, probe_accuracy
 from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
-from usetune.encoder import Encoder, interpolate
+from usetune.encoder import Encoder
 from usetune.evaluators import (
     BinaryClassificationEvaluator,
     SimilarityEvaluator,
@@ -52,7 +58,11 @@ from usetune.optimizers import FusedAdam, warmup_cosine
 from usetune.pairs import load_article_pairs, load_pairs
 from usetune.plots import compare_similarity, plot_similarity
 from usetune.pretrained import load_encoder
-from usetune.projected import ProjectedEncoder, principal_rotation
+from usetune.projected import (
+    ProjectedEncoder,
+    principal_rotation,
+    remove_direction,
+)
 from usetune.projector import export_projector
 from usetune.quantization import QuantizedCorpus, Quantizer
 from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
@@ -60,15 +70,14 @@ from usetune.retrieval_evaluator import RetrievalEvaluator, RetrievalScores
 from usetune.sharing import push_to_hub, push_to_kaggle
 from usetune.siamese import AngularSimilarity, build_siamese
 from usetune.similarity import angular_similarity, cosine_similarity
-from usetune.sizes import plot_sizes, size_table
-from usetune.soups import fine_tune_soup, trade_off
+from usetune.sizes import size_table
+from usetune.soups import fine_tune_soup, interpolate, trade_off
 from usetune.splits import check_leaks, split_pairs
 from usetune.sts import STSMeasure, STSResult, load_sts, sts_benchmark
 from usetune.title_bias import (
     association_summary,
     compare_associations,
     gender_association,
-    plot_association,
 )
 from usetune.training import ARTICLE_RECIPE, FineTuned, fine_tune
 
@@ -158,7 +167,7 @@ __all__ = [
     "push_to_kaggle",
     "read_occupations",
     "relevant_ranks",
-    "remaining_signal",
+    "probe_accuracy",
     "remove_direction",
     "retrieval_measures",
     "scored_pairs",

@@ -55,8 +55,8 @@ def embed_terms(
     faulty = ~_usable(embeddings)
     if faulty.any():
         raise ValueError(
-            "the encoder's embeddings must be finite and not zero. Received: "
-            f"{embeddings[faulty][0]} for {sentences[int(faulty.argmax())]!r}"
+            "the encoder's embeddings must be finite and not zero. "
+            f"Received: another one for {sentences[int(faulty.argmax())]!r}"
         )
     embeddings = unit_rows(embeddings).reshape(len(terms), len(templates), -1)
     ends = np.cumsum([len(own) for own in lists.values()])

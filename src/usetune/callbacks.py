@@ -24,11 +24,6 @@ class Measure(Protocol):
         ...
 
 
-def named(figures: Mapping[str, float], name: str) -> dict[str, float]:
-    """Figures with the name of their measure before their own, if it has one."""
-    return {f"{name}_{key}" if name else key: x for key, x in figures.items()}
-
-
 class MeasureCallback(keras.callbacks.Callback):
     """Adds figures of an encoder to the logs of each epoch, in any `keras.Model.fit`.
 

@@ -13,8 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from usetune.bias_terms import TERM_ALONE, embed_terms
-from usetune.encoder import Encoder
-from usetune.projected import ProjectedEncoder
 from usetune.sts import TextEncoder
 
 Pairs = Sequence[tuple[str, str]]
@@ -27,14 +25,14 @@ class BiasDirection:
     Attributes:
         direction: float64 array (dim,) of unit length; it points from the second
             terms of the pairs to the first.
-        shares: share of the variance that each principal component explains, the
-            largest first, at most one for each pair and template; the first is the
-            direction's. A few pairs of anything have a large first share: compare it
-            with that of pairs that differ in nothing in particular.
+        explained_variance_ratio: of each principal component its share of the
+            variance, the largest first, at most one for each pair and template; the
+            first is the direction's. A few pairs of anything have a large first share:
+            compare it with that of pairs that differ in nothing in particular.
     """
 
     direction: np.ndarray
-    shares: np.ndarray
+    explained_variance_ratio: np.ndarray
 
 
 def bias_direction(
@@ -66,38 +64,7 @@ def bias_direction(
     return BiasDirection(sign * components[0], singular**2 / np.sum(singular**2))
 
 
-def remove_direction(encoder: Encoder, direction: np.ndarray) -> ProjectedEncoder:
-    """An encoder whose embeddings have nothing of one direction.
-
-    The embeddings are projected onto what is orthogonal to the direction, for every
-    text, and divided by their length again (Bolukbasi et al., section 6, step 2a,
-    with all words neutral; nothing is equalised).
-
-    It hides a bias rather than removing it: texts that shared the bias still lie
-    together along other directions (Gonen and Goldberg, "Lipstick on a Pig", 2019,
-    arXiv:1903.03862). Look at `remaining_signal` before relying on it.
-
-    Args:
-        encoder: it is shared, not copied.
-        direction: float array (encoder.dim,), of any length but zero.
-
-    Raises:
-        ValueError: if ``direction`` has another shape, is zero or not finite.
-    """
-    direction = np.asarray(direction, np.float64)
-    length = np.linalg.norm(direction)
-    if direction.shape != (encoder.dim,) or not 0 < length < np.inf:
-        raise ValueError(
-            f"direction must be finite and not zero, of shape ({encoder.dim},). "
-            f"Received: shape {direction.shape}, length {length}"
-        )
-    direction = direction / length
-    return ProjectedEncoder(
-        encoder, np.eye(encoder.dim) - np.outer(direction, direction)
-    )
-
-
-def remaining_signal(encoder: TextEncoder, pairs: Pairs) -> float:
+def probe_accuracy(encoder: TextEncoder, pairs: Pairs) -> float:
     """How well a linear classifier tells the first terms of pairs from the second.
 
     Accuracy of a logistic regression on the embeddings (scikit-learn's, with its

@@ -13,12 +13,11 @@ from tqdm import tqdm
 
 from usetune.files import replacing
 from usetune.folder import new_folder
+from usetune.texts import utf8
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
 _BATCH_BYTES = 65_536
-# Rows of a weight that `interpolate` handles at a time.
-_ROWS = 4096
 # Seconds of work before `encode` shows a progress bar.
 _PROGRESS_DELAY = 3.0
 
@@ -112,6 +111,11 @@ class Encoder(keras.Model):
         """
         raise NotImplementedError
 
+    @property
+    def projections(self) -> list[np.ndarray]:
+        """What `usetune.projected` multiplies embeddings by; these are no weights."""
+        return []
+
     def copy(self) -> Encoder:
         """An independent encoder with the same weights."""
         raise NotImplementedError
@@ -179,39 +183,6 @@ class Encoder(keras.Model):
             tf.saved_model.save(saved, str(temporary))
 
 
-def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
-    """The encoder on the straight line between two, in their weights.
-
-    Where ``tuned`` was trained from ``base``, encoders in between often keep most of
-    what was learned and lose less of what was known (WiSE-FT: Wortsman et al., "Robust
-    fine-tuning of zero-shot models", 2022, section 3).
-
-    Args:
-        base: where ``tuned`` started.
-        tuned: an encoder of the same shape.
-        alpha: 0 gives ``base``, 1 gives ``tuned``.
-
-    Returns:
-        An independent encoder with the weights (1 - alpha) base + alpha tuned.
-
-    Raises:
-        ValueError: if the weights differ in shape, or ``alpha`` is not in [0, 1].
-    """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be in [0, 1]. Received: {alpha}")
-    shapes = [[tuple(v.shape) for v in encoder.variables] for encoder in (base, tuned)]
-    if shapes[0] != shapes[1]:
-        raise ValueError("base and tuned must have weights of the same shapes")
-    mixed = base.copy()
-    for target, end in zip(mixed.variables, tuned.variables, strict=True):
-        # In parts, so that no further copy of the embedding table is made.
-        for start in range(0, target.shape[0], _ROWS):
-            rows = slice(start, start + _ROWS)
-            part = target.value[rows]
-            part.assign((1 - alpha) * part + alpha * end.value[rows])
-    return mixed
-
-
 def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
     """Cut texts, shortest first, into ranges of bounded count and size."""
     start = 0
@@ -225,37 +196,3 @@ def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
         ):
             yield start, stop
             start = stop
-
-
-def utf8(texts: Sequence[str]) -> list[bytes]:
-    """Check that texts are ``str`` and encode them.
-
-    Args:
-        texts: any sequence of ``str``; lone surrogates become U+FFFD.
-
-    Returns:
-        One ``bytes`` for each text.
-
-    Raises:
-        TypeError: naming the position of what is not a ``str``.
-    """
-    if isinstance(texts, (str, bytes)):
-        raise TypeError(
-            f"texts must be a sequence of str, such as [text]. Received: {texts!r:.80}"
-        )
-    return [_utf8_text(text, position) for position, text in enumerate(texts)]
-
-
-def _utf8_text(text: str, position: int) -> bytes:
-    if not isinstance(text, str):
-        raise TypeError(
-            f"texts[{position}] must be a str. "
-            f"Received: {text!r:.80} of type {type(text).__name__}"
-        )
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        # UTF-16 joins pairs of surrogates and replaces those that are alone.
-        return (
-            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-        )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from usetune.callbacks import named
+from usetune.figures import named
 from usetune.pair_measures import (
     binary_figures,
     check_both_labels,

@@ -2,7 +2,8 @@
 
 usetune.json says what kind of encoder the folder holds, which versions wrote it, and
 the size and SHA-256 of each file. Files that it does not list (README.md,
-.gitattributes) are never read. Names are relative, so the folder can be moved.
+.gitattributes) are not read, but by TensorFlow within a SavedModel. Names are relative,
+so the folder can be moved. The sums find damage, not ill will.
 """
 
 from __future__ import annotations

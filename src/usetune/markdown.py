@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from usetune.encoder import utf8
+from usetune.texts import utf8
 
 # What Markdown or HTML would not show as it is. An underscore is harmless where a
 # letter or digit follows it: emphasis cannot end there.

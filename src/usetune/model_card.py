@@ -76,7 +76,7 @@ def model_card(
         rows = sum(part["training"]["rows"] for part in data)
         tags += [f"dataset_size:{rows}", *dict.fromkeys(f"loss:{x}" for x in losses)]
     header = _header(name, base, license, language, tags, tables)
-    how = f", tuned on {rows:,} examples" if is_tuned else ""
+    how = f", tuned on a data set of {rows:,} examples" if is_tuned else ""
     sections = [
         f"# {escape(name)}",
         f"A sentence encoder made from {escape(base)}{how}, with usetune. It turns a "

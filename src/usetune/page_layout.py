@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from usetune.markdown import escape
 from usetune.side_by_side import MOST_TEXTS, TitleSearch, as_html, compare_texts
 from usetune.sts import TextEncoder
 from usetune.text_lists import TextList, read_texts
@@ -90,7 +91,7 @@ def build_page(
             visible=own is not None and titles.column is not None,
         )
         # What was found in another list is shown no longer.
-        return [own, titles.source, choice, *[""] * len(encoders)]
+        return [own, escape(titles.source), choice, *[""] * len(encoders)]
 
     def fill_in(own: TitleSearch | None) -> str:
         return "\n".join((own or default).titles.texts[:MOST_TEXTS])
@@ -117,7 +118,7 @@ def build_page(
         title="usetune", analytics_enabled=False, delete_cache=_FILES_KEPT
     ) as page:
         own = gr.State()
-        names = [f"**{name}**: `{handle}`" for name, handle in handles.items()]
+        names = [f"**{name}**: {escape(handle)}" for name, handle in handles.items()]
         gr.Markdown("## Try encoders\n" + " · ".join(names))
         with gr.Tab("Similarity of texts"), gr.Row():
             with gr.Column(scale=1, min_width=260):
@@ -157,7 +158,7 @@ def build_page(
                     with gr.Column(min_width=320):
                         tables.append(gr.HTML(elem_classes="table"))
         with gr.Accordion("The list of titles"):
-            source = gr.Markdown(default.titles.source)
+            source = gr.Markdown(escape(default.titles.source))
             file = gr.File(
                 label="Your own: CSV with a header line, or text, one title a line",
                 file_types=_FILES,

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 from sklearn import metrics
 
-from usetune.callbacks import named
+from usetune.figures import named
 
 _DISTANCES = ("euclidean", "manhattan")
 # Lengths below this count as this, so that a zero vector has cosine 0.

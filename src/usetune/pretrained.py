@@ -56,7 +56,8 @@ def load_encoder(
               framework tensorflow2, keras, transformers or other: downloaded by
               ``kagglehub`` (extra ``usetune[share]``);
             - a folder that `Encoder.save` wrote; files that were cut, changed or lost
-              since are refused by name;
+              since are refused by name. This finds damage, not ill will: a SavedModel
+              is a program, to be loaded only from people you trust;
             - a folder with a reusable SavedModel, such as `Encoder.export` writes;
             - an ``.npz`` file that `UniversalSentenceEncoder.save` wrote;
             - ``"bert:…"``, a folder with a BERT checkpoint or its id on the Hugging

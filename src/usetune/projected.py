@@ -58,6 +58,11 @@ class ProjectedEncoder(Encoder):
         """The first ``dim`` components, see `Encoder.truncate`; one map, not two."""
         return ProjectedEncoder(self.encoder, self.matrix @ first_components(self, dim))
 
+    @property
+    def projections(self) -> list[np.ndarray]:
+        """The matrices of the encoder behind, and this one's."""
+        return [*self.encoder.projections, self.matrix]
+
     def compact(self, texts: Sequence[str]) -> ProjectedEncoder:
         """A copy of the encoder as small as ``texts`` allow, behind the same map."""
         return ProjectedEncoder(self.encoder.compact(texts), self.matrix)
@@ -129,3 +134,34 @@ def principal_rotation(encoder: Encoder, texts: Sequence[str]) -> ProjectedEncod
     # A singular vector has no sign of its own: its largest number is made positive.
     largest = np.abs(axes).argmax(axis=0)
     return ProjectedEncoder(encoder, axes * np.sign(axes[largest, range(encoder.dim)]))
+
+
+def remove_direction(encoder: Encoder, direction: np.ndarray) -> ProjectedEncoder:
+    """An encoder whose embeddings have nothing of one direction.
+
+    The embeddings are projected onto what is orthogonal to the direction, for every
+    text, and divided by their length again (Bolukbasi et al., section 6, step 2a,
+    with all words neutral; nothing is equalised).
+
+    It hides a bias rather than removing it: texts that shared the bias still lie
+    together along other directions (Gonen and Goldberg, "Lipstick on a Pig", 2019,
+    arXiv:1903.03862). Look at `usetune.probe_accuracy` before relying on it.
+
+    Args:
+        encoder: it is shared, not copied.
+        direction: float array (encoder.dim,), of any length but zero.
+
+    Raises:
+        ValueError: if ``direction`` has another shape, is zero or not finite.
+    """
+    direction = np.asarray(direction, np.float64)
+    length = np.linalg.norm(direction)
+    if direction.shape != (encoder.dim,) or not 0 < length < np.inf:
+        raise ValueError(
+            f"direction must be finite and not zero, of shape ({encoder.dim},). "
+            f"Received: shape {direction.shape}, length {length}"
+        )
+    direction = direction / length
+    return ProjectedEncoder(
+        encoder, np.eye(encoder.dim) - np.outer(direction, direction)
+    )

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from tensorboard.plugins.projector import ProjectorConfig, visualize_embeddings
 
-from usetune.encoder import utf8
 from usetune.files import replacing
+from usetune.folder import check_new
+from usetune.texts import utf8
 
 _METADATA = "metadata.tsv"
 _EMPTY = "(empty)"
@@ -47,8 +48,7 @@ def export_projector(
     """
     _check(texts, embeddings, metadata)
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"folder must be new or empty. Received: {folder}")
+    check_new(folder)
     lines = _metadata_lines(texts, metadata)
     config = ProjectorConfig()
     with replacing(folder) as temporary:
@@ -86,7 +86,7 @@ def _check(
             )
         if not np.isfinite(array).all():
             raise ValueError(f"embeddings[{name!r}] must be finite numbers")
-        if not re.fullmatch(r"[\w.-]+", name) or name == Path(_METADATA).stem:
+        if not re.fullmatch(r"[\w.-]+", name) or name.lower() == Path(_METADATA).stem:
             raise ValueError(
                 "names of embeddings must be letters, digits, dots, dashes and "
                 f"underscores, and not 'metadata'. Received: {name!r}"

@@ -161,8 +161,11 @@ class Quantizer:
         """
         try:
             with open(path, "rb") as file, np.load(file) as arrays:
+                precision = str(arrays["precision"])
+                if precision not in _CODES:
+                    raise ValueError(f"precision {precision!r}")
                 names = ("low", "high", "threshold")
-                return cls(str(arrays["precision"]), *(arrays[name] for name in names))
+                return cls(precision, *(arrays[name] for name in names))
         except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is no file of a quantizer ({error})") from error
 

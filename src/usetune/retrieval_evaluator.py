@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from usetune.bootstrap import bootstrap, interval_table
-from usetune.callbacks import named
+from usetune.figures import named
 from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
 from usetune.sts import TextEncoder
 
@@ -36,15 +36,18 @@ class RetrievalEvaluator:
             BEIR and MTEB have it.
         chunk_size: documents that are encoded and compared at a time; no matter for
             the figures.
+        groups: id of a query → name of what it belongs to. Queries of one group are
+            not independent, several names of one thing say: the bootstrap then draws
+            groups. Default: it draws queries.
         seed: of the bootstrap.
 
     Attributes:
         texts: every text that is encoded.
 
     Raises:
-        ValueError: if a cut is below 1, there are no queries with relevant documents,
-            ``relevant`` names an id that is not there or, with ``skip_same_id``, the
-            document that is skipped.
+        ValueError: if a cut or ``chunk_size`` is below 1, there are no queries with
+            relevant documents, ``relevant`` names an id that is not there or, with
+            ``skip_same_id``, the document that is skipped, or ``groups`` lacks a query.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class RetrievalEvaluator:
         name: str = "",
         skip_same_id: bool = False,
         chunk_size: int = 10_000,
+        groups: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
-        if min([*ks, map_k]) < 1:
+        if min([*ks, map_k, chunk_size]) < 1:
             raise ValueError(
-                f"ks and map_k must be at least 1. Received: {list(ks)} and {map_k}"
+                "ks, map_k and chunk_size must be at least 1. "
+                f"Received: {list(ks)}, {map_k} and {chunk_size}"
             )
         documents = sorted(corpus, key=str)
         rows = {document: row for row, document in enumerate(documents)}
@@ -83,6 +88,7 @@ class RetrievalEvaluator:
         self.name, self._chunk_size, self._seed = name, chunk_size, seed
         self._ks, self._map_k = list(ks), map_k
         self._ids = pd.Index(kept, name="query")
+        self._groups = self._ids if groups is None else _groups_of(kept, groups)
         self._queries = [queries[query] for query in kept]
         self._documents = [corpus[document] for document in documents]
         self._relevant = [[rows[own] for own in relevant[query]] for query in kept]
@@ -125,7 +131,17 @@ class RetrievalEvaluator:
         )
         columns = [f"{measure}@{k}" for measure in _MEASURES for k in self._ks]
         table = measures[[*columns, f"map@{self._map_k}"]].set_axis(self._ids)
-        return RetrievalScores(table, self._seed)
+        return RetrievalScores(table, pd.factorize(self._groups)[0], self._seed)
+
+
+def _groups_of(queries: Sequence[str], groups: Mapping[str, str]) -> pd.Index:
+    lacking = [query for query in queries if query not in groups]
+    if lacking:
+        raise ValueError(
+            "groups must name the group of each query. Received: none for "
+            f"{lacking[:5]}"
+        )
+    return pd.Index([groups[query] for query in queries])
 
 
 def _check_ids(
@@ -165,10 +181,12 @@ class RetrievalScores:
 
     Attributes:
         queries: the measures of each query, indexed by its id.
+        groups: int array (queries,), from 0, what the bootstrap draws together.
         seed: of the bootstrap.
     """
 
     queries: pd.DataFrame
+    groups: np.ndarray
     seed: int
 
     def figures(self) -> dict[str, float]:
@@ -176,14 +194,14 @@ class RetrievalScores:
         return _means(self.queries)
 
     def intervals(self, samples: int = 1000) -> pd.DataFrame:
-        """Figures with their bootstrap intervals, queries drawn with replacement.
+        """Figures with their bootstrap intervals, groups drawn with replacement.
 
         Args:
             samples: bootstrap samples.
 
         Returns:
-            DataFrame indexed by figure: value, low, high (95 %, percentiles) and n, the
-            number of queries.
+            DataFrame indexed by figure: value, low, high (95 %, percentiles), n (the
+            number of queries) and groups (the number of what is drawn).
         """
         return self._table({"value": self.figures()}, self.queries, samples)
 
@@ -196,7 +214,7 @@ class RetrievalScores:
 
         Returns:
             DataFrame indexed by figure: base, tuned, difference, low, high (of the
-            difference) and n.
+            difference), n and groups.
 
         Raises:
             ValueError: if the two have other queries or other measures.
@@ -221,14 +239,17 @@ class RetrievalScores:
         by_query: pd.DataFrame,
         samples: int,
     ) -> pd.DataFrame:
-        values = by_query.to_numpy()
-        drawn = bootstrap(
-            lambda rows: dict(zip(by_query, values[rows].mean(axis=0), strict=True)),
-            len(values),
-            samples,
-            self.seed,
-        )
-        return interval_table(columns, drawn).assign(n=len(values))
+        # The mean of a sample is the sum of its groups' sums by that of their sizes.
+        sums = by_query.groupby(self.groups).sum().to_numpy()
+        sizes = np.bincount(self.groups)
+
+        def means(drawn: np.ndarray) -> dict[str, float]:
+            own = sums[drawn].sum(axis=0) / sizes[drawn].sum()
+            return dict(zip(by_query, own, strict=True))
+
+        drawn = bootstrap(means, len(sizes), samples, self.seed)
+        table = interval_table(columns, drawn)
+        return table.assign(n=len(by_query), groups=len(sizes))
 
 
 def _means(by_query: pd.DataFrame) -> dict[str, float]:

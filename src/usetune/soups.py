@@ -3,12 +3,58 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from usetune.callbacks import Measure
 from usetune.domain import DomainBenchmark
-from usetune.encoder import Encoder, interpolate
+from usetune.encoder import Encoder
 from usetune.training import fine_tune
+
+# Rows of a weight that `interpolate` handles at a time.
+_ROWS = 4096
+
+
+def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
+    """The encoder on the straight line between two, in their weights.
+
+    Where ``tuned`` was trained from ``base``, encoders in between often keep most of
+    what was learned and lose less of what was known (WiSE-FT: Wortsman et al., "Robust
+    fine-tuning of zero-shot models", 2022, section 3).
+
+    Args:
+        base: where ``tuned`` started.
+        tuned: an encoder of the same shape.
+        alpha: 0 gives ``base``, 1 gives ``tuned``.
+
+    Returns:
+        An independent encoder with the weights (1 - alpha) base + alpha tuned.
+
+    Raises:
+        ValueError: if the weights differ in shape, the encoders are not behind the same
+            projections, or ``alpha`` is not in [0, 1].
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be in [0, 1]. Received: {alpha}")
+    shapes = [[tuple(v.shape) for v in encoder.variables] for encoder in (base, tuned)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("base and tuned must have weights of the same shapes")
+    projections = [base.projections, tuned.projections]
+    if len(projections[0]) != len(projections[1]) or not all(
+        map(np.array_equal, *projections)
+    ):
+        raise ValueError(
+            "base and tuned must be behind the same projections. Received: "
+            f"{len(projections[0])} and {len(projections[1])}, or other matrices"
+        )
+    mixed = base.copy()
+    for target, end in zip(mixed.variables, tuned.variables, strict=True):
+        # In parts, so that no further copy of the embedding table is made.
+        for start in range(0, target.shape[0], _ROWS):
+            rows = slice(start, start + _ROWS)
+            part = target.value[rows]
+            part.assign((1 - alpha) * part + alpha * end.value[rows])
+    return mixed
 
 
 def fine_tune_soup(

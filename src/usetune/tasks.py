@@ -10,7 +10,6 @@ import pandas as pd
 from usetune import batches
 from usetune.checks import ACTIVE
 from usetune.choice import check_loss, default_loss
-from usetune.encoder import utf8
 from usetune.losses import (
     GIST,
     AngularError,
@@ -30,6 +29,7 @@ from usetune.shapes import (
     shape_of,
     text_columns,
 )
+from usetune.texts import utf8
 
 # Examples that are about a thing, which others may be about as well.
 _OF_THINGS = (POSITIVE, TRIPLETS)

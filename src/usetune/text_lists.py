@@ -112,6 +112,7 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
         # An uploaded file lies in a folder that its owner has never seen.
         raise ValueError(str(error).replace(str(path), path.name)) from error
     columns = [str(name) for name in table.columns]
+    table = table.set_axis(columns, axis=1)
     column = column or _text_column(columns)
     cells = table[column].where(table[column].notna(), "")
     for row, cell in enumerate(cells, start=1):

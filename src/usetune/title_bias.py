@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from usetune.bias import associations
 from usetune.bias_terms import TERM_ALONE, embed_terms
+from usetune.bootstrap import bootstrap, interval_table
 from usetune.sts import TextEncoder
 
-_CONFIDENCE = 0.95
+_NAMES = ("mean", "deviation")
 
 
 def gender_association(
@@ -95,75 +94,21 @@ def association_summary(
         ValueError: if ``table`` has fewer than two titles, or ``samples`` is not
             positive.
     """
-    if len(table) < 2 or samples < 1:
-        raise ValueError(
-            "table must have at least two titles, and samples be at least 1. "
-            f"Received: {len(table)} titles, {samples} samples"
-        )
+    if len(table) < 2:
+        raise ValueError(f"table must have at least two titles. Received: {len(table)}")
     values = table[["base", "tuned"]].to_numpy()
-    generator = np.random.default_rng(seed)
-    rows = generator.integers(len(values), size=(samples, len(values)))
-    found, drawn = _figures(values[None])[0], _figures(values[rows])
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(drawn[..., 1] - drawn[..., 0], [tail, 1 - tail], axis=0)
-    return pd.DataFrame(
-        {
-            "base": found[:, 0],
-            "tuned": found[:, 1],
-            "difference": found[:, 1] - found[:, 0],
-            "low": low,
-            "high": high,
-            "n": len(values),
-        },
-        index=pd.Index(["mean", "deviation"], name="figure"),
-    )
+
+    def change(rows: np.ndarray) -> dict[str, float]:
+        before, after = _figures(values[rows]).T
+        return dict(zip(_NAMES, after - before, strict=True))
+
+    before, after = _figures(values).T
+    columns = {"base": before, "tuned": after, "difference": after - before}
+    named = {name: dict(zip(_NAMES, own, strict=True)) for name, own in columns.items()}
+    drawn = bootstrap(change, len(values), samples, seed)
+    return interval_table(named, drawn).assign(n=len(values)).rename_axis("figure")
 
 
 def _figures(values: np.ndarray) -> np.ndarray:
-    """Samples (samples, titles, encoders) → (samples, figures, encoders)."""
-    return np.stack([values.mean(axis=1), values.std(axis=1, ddof=1)], axis=1)
-
-
-def plot_association(
-    table: pd.DataFrame,
-    title: str = "",
-    labels: tuple[str, str] = ("base", "tuned"),
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw each title's association before and after, two dots joined by a line.
-
-    Args:
-        table: as `compare_associations` returns; drawn from the smallest ``base`` at
-            the bottom to the largest at the top.
-        title: above the picture.
-        labels: what the two encoders are called.
-        ax: where to draw. Default: a new figure, sized to the number of titles.
-
-    Returns:
-        The Axes drawn on.
-
-    Raises:
-        ValueError: if a column is missing.
-    """
-    missing = [name for name in ("title", "base", "tuned") if name not in table]
-    if missing:
-        raise ValueError(f"table lacks {missing}. Received: {list(table.columns)}")
-    if ax is None:
-        size = 6.5, 1.5 + 0.22 * len(table)
-        _, ax = plt.subplots(figsize=size, layout="constrained")
-    table = table.sort_values("base", kind="stable")
-    places = np.arange(len(table))
-    ax.hlines(places, table["base"], table["tuned"], color="C0", alpha=0.5, zorder=1)
-    ax.axvline(0, color="black", lw=0.8, linestyle="--")
-    for name, label, face in zip(
-        ("base", "tuned"), labels, ("white", "C0"), strict=True
-    ):
-        ax.scatter(
-            table[name], places, facecolor=face, edgecolor="C0", label=label, zorder=2
-        )
-    ax.set_yticks(places, table["title"])
-    ax.set(xlabel="← nearer to male     association     nearer to female →")
-    ax.set_title(title)
-    ax.grid(axis="x", alpha=0.3)
-    ax.legend()
-    return ax
+    """Associations (titles, encoders) → mean and deviation, (2, encoders)."""
+    return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1)])

@@ -211,7 +211,7 @@ def fine_tune(
     if checkpoint is not None:
         run = {f"data {part.name}".strip(): part.digest() for part in data}
         run |= {
-            "encoder": student.get_weights(),
+            "encoder": [*student.get_weights(), *student.projections],
             "optimizer": model.optimizer.get_config(),
             "settings": [*settings.values()],
             "seed": seed,

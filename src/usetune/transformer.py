@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from usetune.encoder import Encoder, utf8
+from usetune.encoder import Encoder
 from usetune.folder import new_folder
+from usetune.texts import utf8
 from usetune.transformer_network import as_stored, build_network, stored_names
 from usetune.wordpiece import WordPieceTokenizer
 

@@ -22,7 +22,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from usetune import checkpoint
-from usetune.encoder import Encoder, utf8
+from usetune.encoder import Encoder
 from usetune.folder import new_folder
 from usetune.layers import (
     FeedForward,
@@ -31,6 +31,7 @@ from usetune.layers import (
     TokenEmbedding,
     pad_rows,
 )
+from usetune.texts import utf8
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
