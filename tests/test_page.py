@@ -505,7 +505,7 @@ def test_a_list_of_ones_own(visit, tmp_path):
 def test_a_name_is_shown_as_it_is(visit, tmp_path):
     tab = visit()
     path = tmp_path / "a.csv"
-    # As Markdown it would load a picture from elsewhere; `visit` allows no such request.
+    # As Markdown it would load a picture from elsewhere, which `visit` refuses.
     path.write_text("![x](http://192.0.2.1/p.png)\nbaker\n")
     tab.locator("input[type=file]").set_input_files(path)
     tab.get_by_text("column ![x](http://192.0.2.1/p.png): 1 texts").wait_for()

@@ -12,7 +12,7 @@ import pytest
 from tests import fake_hub
 from tests.tiny_encoder import TinyEncoder
 from usetune import load_encoder
-from usetune.pretrained import HUB_ID
+from usetune.handles import HUB_ID
 from usetune.saved_model import SavedModelEncoder
 from usetune.sharing import push_to_hub, push_to_kaggle
 

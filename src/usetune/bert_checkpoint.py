@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from usetune.handles import HUB_ID
 from usetune.transformer import POOLINGS, TransformerEncoder
 from usetune.transformer_network import ACTIVATIONS, as_stored, stored_names
 from usetune.wordpiece import SPECIAL, WordPieceTokenizer
@@ -69,7 +70,7 @@ def load_transformer(
 def _download(name: str) -> Path:
     import huggingface_hub
 
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if not HUB_ID.fullmatch(name):
         raise FileNotFoundError(f"{name!r} is neither a folder nor owner/model")
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=FILES))

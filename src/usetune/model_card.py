@@ -8,8 +8,8 @@ import pandas as pd
 from usetune.card_training import classes, training_sections
 from usetune.citations import bibtex
 from usetune.encoder import Encoder
+from usetune.handles import HUB, HUB_ID, library
 from usetune.markdown import escape, number, one_line, table
-from usetune.pretrained import HUB, HUB_ID, library
 from usetune.projected import ProjectedEncoder
 from usetune.shapes import text_columns
 from usetune.training import FineTuned

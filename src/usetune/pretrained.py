@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import re
 import tarfile
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pooch
@@ -16,22 +13,13 @@ from usetune import checkpoint, wheel
 from usetune.bert_checkpoint import FILES, load_transformer
 from usetune.encoder import Encoder
 from usetune.folder import LISTING, check_files, read_listing
+from usetune.handles import HUB, HUB_ID, KAGGLE_HANDLE, library
 from usetune.projected import ProjectedEncoder
 from usetune.saved_model import SavedModelEncoder
 from usetune.use import UniversalSentenceEncoder
 
 USE_MULTILINGUAL = "use-multilingual"
 BERT = "bert:"
-HUB = "hf://"
-# As the Hub has it: no "--", no "..", no end in ".git", names of at most 96.
-HUB_ID = re.compile(
-    r"(?!.*(?:--|\.\.))(?!.*\.git$)\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII
-)
-# Group 1 is the version.
-KAGGLE_HANDLE = re.compile(
-    r"[\w.-]+/[\w.-]+/(?:tensorflow2|keras|transformers|other)/[\w.-]+(/\d+)?",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 def load_encoder(
@@ -207,17 +195,3 @@ def _download_from_kaggle(handle: str) -> str:
     # Each transport below has errors of its own.
     except Exception as error:
         raise OSError(f"could not download {handle!r} from Kaggle: {error}") from error
-
-
-def library(name: str) -> ModuleType:
-    """Import a library of the extra that shares encoders.
-
-    Raises:
-        ImportError: saying how to install it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"encoders are shared by {name}: pip install usetune[share]"
-        ) from error

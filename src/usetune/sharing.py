@@ -12,7 +12,7 @@ from pathlib import Path
 from usetune.encoder import Encoder
 from usetune.files import replacing
 from usetune.folder import check_new
-from usetune.pretrained import HUB_ID, KAGGLE_HANDLE, library
+from usetune.handles import HUB_ID, KAGGLE_HANDLE, library
 
 
 def push_to_hub(
