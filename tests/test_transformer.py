@@ -677,10 +677,12 @@ def test_hub_that_cannot_be_reached(monkeypatch, tmp_path):
     constants = importlib.import_module("huggingface_hub.constants")
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    for name in ("owner/model", "owner/--model"):
-        with pytest.raises(
-            OSError, match=f"'{name}' is not a folder, and could not be"
-        ):
+    for name, message in (
+        ("owner/model", "'owner/model' is not a folder, and could not be"),
+        ("owner/--model", "'owner/--model' is neither a folder nor owner/model"),
+        ("../model", "'../model' is neither a folder nor owner/model"),
+    ):
+        with pytest.raises(OSError, match=message):
             load_encoder(f"bert:{name}")
     for name in ("no/such/folder", "/no-folder", "model", ""):
         with pytest.raises(FileNotFoundError, match=f"'{name}' is neither"):
