@@ -13,6 +13,7 @@ from usetune.charts import (
 from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
 from usetune.classes import positive_pairs_from_classes, triplets_from_classes
 from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
+from usetune.corpus import CorpusCounts, embed_corpus
 from usetune.debias import bias_direction, probe_accuracy
 from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
@@ -93,6 +94,7 @@ __all__ = [
     "BinaryClassificationEvaluator",
     "Cached",
     "CoSENT",
+    "CorpusCounts",
     "Contrastive",
     "CosineSquaredError",
     "DomainBenchmark",
@@ -130,6 +132,7 @@ __all__ = [
     "compare_maps",
     "compare_similarity",
     "cosine_similarity",
+    "embed_corpus",
     "export_projector",
     "fine_tune",
     "fine_tune_soup",

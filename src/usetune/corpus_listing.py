@@ -1,0 +1,123 @@
+"""What a folder of embeddings was begun with, so that only the same call goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from usetune.corpus_plan import Part
+from usetune.encoder import Encoder
+from usetune.files import replacing
+from usetune.folder import read_listing
+from usetune.resume import digest
+
+LISTING = "usetune-corpus.json"
+# Holds the encoder and copies of CSV files, until all is done.
+WORK = ".usetune-work"
+VERSION = 1
+_FORMAT = "usetune-corpus"
+# What an interrupted call may leave before it has a plan begins with this.
+_OURS = ".usetune-"
+# Files of a SavedModel that differ each time it is written.
+_UNSTABLE = ("usetune.json", ".pb", ".index", ".data-00000-of-00001")
+
+
+def pack_encoder(encoder: Encoder) -> tuple[bytes, str]:
+    """Save an encoder to one piece.
+
+    Returns:
+        A zip file of its saved folder; and a digest of the encoder: of its weights'
+        values and its files, but for those of a SavedModel, which is never written
+        twice to the same bytes.
+    """
+    archive = io.BytesIO()
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "encoder"
+        encoder.save(folder)
+        listed = read_listing(folder)["files"]
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in sorted(folder.rglob("*")):
+                file.write(path, path.relative_to(folder))
+    known_by = {
+        "dim": encoder.dim,
+        "files": {
+            name: entry["sha256"]
+            for name, entry in listed.items()
+            if not name.endswith(_UNSTABLE)
+        },
+        "weights": digest([np.asarray(variable) for variable in encoder.variables]),
+    }
+    return archive.getvalue(), digest(known_by)
+
+
+def read_plan(
+    output: Path, request: dict[str, Any]
+) -> tuple[list[Part], dict[str, str]] | None:
+    """Read the plan of an earlier call.
+
+    Args:
+        output: folder of the corpus.
+        request: what decides about the output, by name.
+
+    Returns:
+        The parts and the types of columns, or None where the output is new.
+
+    Raises:
+        FileExistsError: if something else is there.
+        ValueError: if the listing is damaged, was written by a newer version of this
+            package, or is of another request.
+    """
+    path = output / LISTING
+    if not path.exists():
+        if output.exists() and not output.is_dir():
+            raise FileExistsError(f"output must be a folder. Received: {output}")
+        names = [entry.name for entry in output.iterdir()] if output.exists() else []
+        others = sorted(name for name in names if not name.startswith(_OURS))
+        if others:
+            raise FileExistsError(
+                f"output must be a new folder, or one with a {LISTING}; {output} holds "
+                f"{others[:5]}"
+            )
+        # Copies of a call that was cut short may be of another input.
+        shutil.rmtree(output / WORK, ignore_errors=True)
+        return None
+    try:
+        plan = json.loads(path.read_text("utf-8"))
+        if plan["format"] != _FORMAT:
+            raise ValueError(f"format must be {_FORMAT!r}")
+        if plan["version"] == VERSION:
+            earlier = {name: plan[name] for name in request}
+            parts = [Part(**fields) for fields in plan["parts"]]
+            types = dict(plan["types"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
+    if plan["version"] != VERSION:
+        raise ValueError(
+            f"{path} must be of version {VERSION}; newer ones need a newer usetune. "
+            f"Received: {plan['version']!r}"
+        )
+    for name, value in request.items():
+        if earlier[name] != value:
+            raise ValueError(
+                f"{output} was begun with another {name}, and a folder holds one: "
+                f"expected {earlier[name]!s:.300}. Received: {value!s:.300}"
+            )
+    return parts, types
+
+
+def write_plan(
+    output: Path, request: dict[str, Any], parts: list[Part], types: dict[str, str]
+) -> None:
+    """Write what `read_plan` reads."""
+    content = {"format": _FORMAT, "version": VERSION, **request, "types": types}
+    content["parts"] = [asdict(part) for part in parts]
+    with replacing(output / LISTING) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")

@@ -1,0 +1,161 @@
+"""Workers of Ray that embed the parts of a corpus."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import math
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tqdm import tqdm
+
+from usetune.corpus_parts import embed_part
+from usetune.corpus_plan import Part
+
+
+def import_ray() -> ModuleType:
+    """Import Ray, which then sends no statistics of its use.
+
+    Raises:
+        ImportError: saying how to install it.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        importlib.import_module("ray.data")
+    except ImportError as error:
+        raise ImportError(
+            "a corpus is spread over workers by Ray: pip install usetune[cluster]"
+        ) from error
+    return importlib.import_module("ray")
+
+
+def run(
+    parts: Sequence[Part],
+    archive: Path,
+    settings: tuple[Any, ...],
+    workers: int,
+    cpus: float,
+    gpus: float,
+    address: str | None,
+) -> None:
+    """Embed parts, in any order.
+
+    Args:
+        parts: one or more.
+        archive: a zip file of the encoder's folder, that all machines see.
+        settings: column, types, precision, work folder and output folder, see
+            `usetune.corpus_parts.embed_part`.
+        workers: how many.
+        cpus: of each worker.
+        gpus: of each worker.
+        address: of a cluster, or None.
+
+    Raises:
+        ValueError: if there are not as many GPUs.
+    """
+    with _running(address, workers, cpus, gpus) as ray:
+        # One block for each part, so that a lost worker costs one part. Ray Data starts
+        # lost workers again, and gives their parts out again, without end.
+        data = ray.data.from_items(
+            [asdict(part) for part in parts], override_num_blocks=len(parts)
+        )
+        data.context.enable_progress_bars = False
+        data = data.map_batches(
+            _Worker,
+            fn_constructor_args=(archive, settings, max(1, int(cpus))),
+            batch_size=1,
+            batch_format="pandas",
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts))),
+            num_cpus=cpus,
+            num_gpus=gpus,
+        )
+        _follow(data.iter_rows(), sum(part.stop - part.start for part in parts))
+
+
+class _Worker:
+    """An actor of Ray: the encoder, and what to do with a part."""
+
+    def __init__(self, archive: Path, settings: tuple[Any, ...], threads: int) -> None:
+        import ray
+        import tensorflow as tf
+
+        from usetune.devices import prepare_device
+        from usetune.pretrained import load_encoder
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        if ray.get_gpu_ids():
+            prepare_device()
+        else:
+            tf.config.set_visible_devices([], "GPU")
+        self._settings = settings
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(archive) as files:
+                files.extractall(folder)
+            self._encoder = load_encoder(folder)
+
+    def __call__(self, batch: Any) -> dict[str, list[Any]]:
+        (fields,) = batch.to_dict("records")
+        part = Part(**fields)
+        column, types, precision, work, output = self._settings
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            embed_part(part, column, types, self._encoder, precision, work, output)
+        messages = [f"{part.name}: {warning.message}" for warning in caught]
+        return {"rows": [part.stop - part.start], "warnings": ["\n".join(messages)]}
+
+
+@contextmanager
+def _running(
+    address: str | None, workers: int, cpus: float, gpus: float
+) -> Iterator[ModuleType]:
+    """Join a Ray, or start one and shut it down."""
+    ray = import_ray()
+    options: dict[str, Any] = {"address": address}
+    if address is None:
+        options = {
+            "address": "local",
+            "num_cpus": math.ceil(workers * cpus),
+            "include_dashboard": False,
+        }
+    own = not ray.is_initialized()
+    if own:
+        ray.init(**options, logging_level=logging.WARNING, log_to_driver=False)
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # It warns that its progress bars are off.
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
+    try:
+        # A cluster may start machines with GPUs when it is asked for them.
+        found = ray.cluster_resources().get("GPU", 0)
+        if address is None and found < gpus:
+            raise ValueError(
+                "gpus_per_worker must be at most the GPUs that Ray finds here, "
+                f"{found:g}. Received: {gpus}"
+            )
+        yield ray
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _follow(results: Iterator[dict[str, Any]], total: int) -> None:
+    """Show the progress, and tell of the workers' warnings."""
+    messages = []
+    with tqdm(total=total, desc="embed_corpus", unit="row", unit_scale=True) as bar:
+        for result in results:
+            bar.update(result["rows"])
+            messages += filter(None, result["warnings"].split("\n"))
+    if messages:
+        warnings.warn(
+            f"the workers gave {len(messages)} warnings, the first in {messages[0]}",
+            stacklevel=4,
+        )

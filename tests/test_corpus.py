@@ -1,0 +1,222 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.tiny_encoder import TinyEncoder
+from usetune.corpus import embed_corpus
+from usetune.corpus_listing import pack_encoder
+from usetune.quantization import Quantizer
+
+# Ray warns of settings of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+
+ROOT = Path(__file__).parents[1]
+TEXTS = [f"title {number % 300} of level {number % 7}" for number in range(1200)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray():
+    return pytest.importorskip("ray", reason="needs usetune[cluster]")
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    path = tmp_path / "input" / "a.parquet"
+    path.parent.mkdir()
+    table = pa.table({"text": TEXTS, "id": range(len(TEXTS))})
+    pq.write_table(table, path, row_group_size=100)
+    return path
+
+
+def check_output(output, encoder):
+    """The output of `TEXTS`, row for row."""
+    table = pd.read_parquet(output / "parts")
+    assert table["id"].tolist() == list(range(len(TEXTS)))
+    assert table["text"].tolist() == TEXTS
+    expected = encoder.encode(TEXTS)
+    np.testing.assert_allclose(np.stack(table["embedding"]), expected, atol=1e-5)
+    left = {path.name for path in output.iterdir()} - {"parts", "usetune-corpus.json"}
+    assert not left
+    assert all(path.suffix == ".parquet" for path in (output / "parts").iterdir())
+
+
+def workers_of(pid):
+    """Process ids of the actors below a process, of Linux."""
+    parents, names = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int(
+                (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+            names[int(folder.name)] = (folder / "cmdline").read_text()
+        except OSError:
+            continue
+
+    def below(child):
+        while child in parents and child != pid:
+            child = parents[child]
+        return child == pid
+
+    return [
+        child
+        for child, name in names.items()
+        if name.startswith("ray::") and "_Worker" in name and below(child)
+    ]
+
+
+DRIVER = """
+import sys
+from tests.tiny_encoder import TinyEncoder
+from usetune.corpus import embed_corpus
+
+embed_corpus(
+    sys.argv[1], sys.argv[2], TinyEncoder(), "text", rows_per_part=5, workers=1
+)
+"""
+
+
+def finished(output):
+    """When the parts were written, by path."""
+    paths = (output / "parts").glob("part-*.parquet")
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
+def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
+    output = tmp_path / "output"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(parquet), str(output)],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(finished(output)) < 3:
+        assert driver.poll() is None
+        time.sleep(0.01)
+    driver.kill()
+    driver.wait()
+    # Ray ends its processes when their driver is gone.
+    time.sleep(2)
+    first = finished(output)
+    assert 3 <= len(first) < 240
+    # As if a worker had been killed while it wrote.
+    (output / "parts" / ".part-000239.parquet.x").mkdir()
+    killed = []
+
+    def kill():
+        while len(finished(output)) == len(first):
+            time.sleep(0.01)
+        (worker,) = workers_of(os.getpid())
+        os.kill(worker, signal.SIGKILL)
+        killed.append(len(finished(output)))
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    counts = embed_corpus(parquet, output, tiny, "text", rows_per_part=5, workers=1)
+    thread.join()
+    assert len(first) < killed[0] < 240
+    assert (counts.parts, counts.rows, counts.embedded) == (240, 1200, 1200)
+    assert counts.rejected == 0 and not ray.is_initialized()
+    check_output(output, tiny)
+    after = finished(output)
+    assert all(after[path] == written for path, written in first.items())
+
+
+def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
+    """The real encoder, compact; then all that a finished output refuses."""
+    texts = ["data scientist", "infermiere", "看護師", "", "pastry cook"]
+    rows = [{"text": text} for text in texts] + [{"text": 7}, {"text": None}]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    output = tmp_path / "output"
+    axes = np.eye(512, dtype="float32")
+    quantizer = Quantizer.fit(np.concatenate([axes, -axes]), "int8")
+    options = {"precision": quantizer, "rows_per_part": 4}
+    counts = embed_corpus(path, output, small, "text", **options)
+    assert (counts.parts, counts.rows, counts.embedded, counts.rejected) == (2, 7, 5, 2)
+    table = pd.read_parquet(output / "parts")
+    assert table["text"].tolist() == texts
+    codes = np.stack(table["embedding"]).astype(int)
+    # A number on the border of two levels may fall to either.
+    assert abs(codes - quantizer.quantize(small.encode(texts))).max() <= 1
+    assert Quantizer.load(output / "quantizer.npz").precision == "int8"
+    lines = (output / "rejected" / "part-000001.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [6, 7]
+
+    # All is done: no worker is needed, and nothing written again.
+    before = {file: file.stat().st_mtime_ns for file in output.rglob("part-*")}
+    again = embed_corpus([path], output, small.copy(), "text", **options)
+    assert (again.embedded, again.rejected) == (5, 2)
+    other = small.copy()
+    weights = other.trainable_variables[0]
+    weights.assign(weights.value + 0.5)
+    refused = {
+        "column": dict(column="title"),
+        "precision": dict(precision="float32"),
+        "encoder": dict(encoder=other),
+        "rows_per_part": dict(rows_per_part=3),
+        "input": dict(input=[path, tmp_path / "b.jsonl"]),
+    }
+    (tmp_path / "b.jsonl").write_text('{"text": "a"}\n')
+    asked = dict(input=path, output=output, encoder=small, column="text", **options)
+    for name, change in refused.items():
+        with pytest.raises(ValueError, match=f"begun with another {name},"):
+            embed_corpus(**(asked | change))
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    listing = output / "usetune-corpus.json"
+    content = json.loads(listing.read_text())
+    listing.write_text(json.dumps(content | {"version": 2}))
+    with pytest.raises(ValueError, match="must be of version 1.*Received: 2"):
+        embed_corpus(**asked)
+    listing.write_text("{}")
+    with pytest.raises(ValueError, match="usetune-corpus.json is damaged"):
+        embed_corpus(**asked)
+
+
+def test_an_encoder_is_known_again():
+    identities = {pack_encoder(TinyEncoder())[1] for _ in range(2)}
+    assert len(identities) == 1
+    for other in (TinyEncoder(seed=1), TinyEncoder(8), TinyEncoder().truncate(8)):
+        assert pack_encoder(other)[1] not in identities
+
+
+def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
+    output = tmp_path / "output"
+    asked = dict(input=parquet, output=output, encoder=tiny, column="text")
+    quantizer = Quantizer.fit(np.eye(3, dtype="float32"), "int8")
+    for change, message in (
+        (dict(column="title"), "lacks the column 'title'"),
+        (dict(column="id"), "must hold texts. Received: type int64"),
+        (dict(precision="int4"), "precision must be one of.*Received: 'int4'"),
+        (dict(precision=quantizer), "a quantizer of dim 16.*Received: 3"),
+        (dict(rows_per_part=0), "rows_per_part.*Received: 0"),
+        (dict(workers=1.5), "workers.*Received: 1.5"),
+        (dict(cpus_per_worker=0), "cpus_per_worker.*Received: 0"),
+        (dict(gpus_per_worker=-1), "gpus_per_worker.*Received: -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            embed_corpus(**(asked | change))
+    assert not output.exists()
+    with pytest.raises(FileNotFoundError, match="missing.csv"):
+        embed_corpus(**(asked | dict(input="missing.csv")))
+    with pytest.raises(FileExistsError, match=r"input holds \['a.parquet'\]"):
+        embed_corpus(**(asked | dict(output=parquet.parent)))
+    with pytest.raises(FileExistsError, match="must be a folder"):
+        embed_corpus(**(asked | dict(output=parquet)))
+
+    def refuse(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("usetune.corpus_workers.importlib.import_module", refuse)
+    with pytest.raises(ImportError, match=r"pip install usetune\[cluster\]"):
+        embed_corpus(**asked)
