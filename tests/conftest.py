@@ -1,7 +1,9 @@
 """Encoders that the tests share."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,6 +16,7 @@ matplotlib.use("Agg")
 import usetune  # noqa: E402
 from tests.tiny_encoder import TinyEncoder  # noqa: E402
 
+_PARITY_FILE = "sentence_transformers_6.2.0.json"
 TEXTS = [
     "data scientist",
     "data analyst",
@@ -86,3 +89,13 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     datasets._download.cache_clear()
     yield
     datasets._download.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def parity() -> dict[str, Any]:
+    """What sentence-transformers 6.2.0 computes."""
+    beside = Path(__file__).parents[2] / "shared" / "parity"
+    path = Path(os.environ.get("USETUNE_PARITY", beside)) / _PARITY_FILE
+    if not path.exists():
+        pytest.skip(f"{_PARITY_FILE} is not there; USETUNE_PARITY names its folder")
+    return json.loads(path.read_text())

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from usetune.corpus_files import corpus_files
 from usetune.corpus_json import parse_row
 from usetune.corpus_parts import embed_part, part_counts, part_path, rejected_path
-from usetune.corpus_plan import Part, corpus_files, cut
+from usetune.corpus_plan import Part, cut
 from usetune.quantization import Quantizer
 
 # Line breaks of all kinds, quotes and commas among them; no text of UTF-8 lacks.

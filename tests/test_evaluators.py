@@ -1,7 +1,4 @@
-import json
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,18 +17,8 @@ from usetune.pair_measures import (
     similarity_figures,
     triplet_figures,
 )
-from usetune.retrieval_evaluator import RetrievalEvaluator, RetrievalScores
-
-FILE = "sentence_transformers_6.2.0.json"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    beside = Path(__file__).parents[2] / "shared" / "parity"
-    path = Path(os.environ.get("USETUNE_PARITY", beside)) / FILE
-    if not path.exists():
-        pytest.skip(f"{FILE} is not there; USETUNE_PARITY names its folder")
-    return json.loads(path.read_text())
+from usetune.retrieval_evaluator import RetrievalEvaluator
+from usetune.retrieval_scores import RetrievalScores
 
 
 class Vectors:
@@ -52,15 +39,15 @@ def same(ids):
     return {name: name for name in ids}
 
 
-def columns(golden):
+def columns(parity):
     return {
-        name: np.array(golden["inputs"][name], "float32") for name in "a p n1".split()
+        name: np.array(parity["inputs"][name], "float32") for name in "a p n1".split()
     }
 
 
-def text_columns(golden):
-    """An encoder of the golden file's columns, and the texts of each."""
-    vectors = columns(golden)
+def text_columns(parity):
+    """An encoder of the parity file's columns, and the texts of each."""
+    vectors = columns(parity)
     texts = {name: [f"{name} {row}" for row in range(6)] for name in vectors}
     lookup = {
         t: x for name in texts for t, x in zip(texts[name], vectors[name], strict=True)
@@ -79,8 +66,8 @@ def agree(figures, expected):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 3, 22])
-def test_retrieval_as_sentence_transformers(golden, chunk_size):
-    ir = golden["ir"]
+def test_retrieval_as_sentence_transformers(parity, chunk_size):
+    ir = parity["ir"]
     encoder = Vectors(ir["queries"] | ir["corpus"], unit=True)
     figures = {}
     for map_k in (3, 100):
@@ -297,12 +284,12 @@ def test_similarities_of_equal_and_zero_vectors():
     assert zero["cosine"] == 0 and zero["manhattan"] == -4
 
 
-def test_similarity_as_sentence_transformers(golden):
-    encoder, texts = text_columns(golden)
-    labels = golden["inputs"]["float_labels"]
+def test_similarity_as_sentence_transformers(parity):
+    encoder, texts = text_columns(parity)
+    labels = parity["inputs"]["float_labels"]
     table = pd.DataFrame({"base": texts["a"], "ref": texts["p"], "similarity": labels})
     evaluator = SimilarityEvaluator(table, name="toy")
-    expected = golden["evaluators"]["EmbeddingSimilarity"]
+    expected = parity["evaluators"]["EmbeddingSimilarity"]
     agree(evaluator(encoder), {f"toy_{name}": x for name, x in expected.items()})
     assert evaluator.texts == [*texts["a"], *texts["p"]]
 
@@ -339,12 +326,12 @@ def test_constant_input_is_nan():
 # Triplets
 
 
-def test_triplets_as_sentence_transformers(golden):
-    encoder, texts = text_columns(golden)
+def test_triplets_as_sentence_transformers(parity):
+    encoder, texts = text_columns(parity)
     names = ["anchor", "positive", "negative"]
     table = pd.DataFrame(dict(zip(names, texts.values(), strict=True)))
     evaluator = TripletEvaluator(table)
-    agree(evaluator(encoder), golden["evaluators"]["Triplet"])
+    agree(evaluator(encoder), parity["evaluators"]["Triplet"])
     assert evaluator.texts == [*texts["a"], *texts["p"], *texts["n1"]]
 
 
@@ -374,20 +361,20 @@ def test_a_tie_is_an_error():
 # Pairs labelled 0 or 1
 
 
-def test_binary_as_sentence_transformers(golden):
-    encoder, texts = text_columns(golden)
-    labels = golden["inputs"]["bin_labels"]
+def test_binary_as_sentence_transformers(parity):
+    encoder, texts = text_columns(parity)
+    labels = parity["inputs"]["bin_labels"]
     table = pd.DataFrame({"base": texts["a"], "ref": texts["p"], "label": labels})
     evaluator = BinaryClassificationEvaluator(table, name="toy")
-    expected = golden["evaluators"]["BinaryClassification"]
+    expected = parity["evaluators"]["BinaryClassification"]
     agree(evaluator(encoder), {f"toy_{name}": x for name, x in expected.items()})
 
 
-def test_binary_with_ties_as_sentence_transformers(golden):
-    inputs, labels = columns(golden), golden["inputs"]["bin_labels"]
+def test_binary_with_ties_as_sentence_transformers(parity):
+    inputs, labels = columns(parity), parity["inputs"]["bin_labels"]
     inputs["a"][1:4], inputs["p"][1:4] = inputs["a"][1], inputs["p"][1]
     figures = binary_figures(inputs["a"], inputs["p"], labels)
-    expected = golden["evaluators"]["BinaryClassification_ties(rows1-3 identical)"]
+    expected = parity["evaluators"]["BinaryClassification_ties(rows1-3 identical)"]
     assert len(expected) == 8
     agree({name: figures[name] for name in expected}, expected)
 

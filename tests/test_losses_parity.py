@@ -1,9 +1,5 @@
 """Every loss beside the value and gradients that sentence-transformers gives."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +23,6 @@ from usetune.losses import (
     Triplet,
 )
 
-FILE = "sentence_transformers_6.2.0.json"
 SYMMETRIC = ("query_to_doc", "doc_to_query")
 FOUR = ("query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc")
 RANKING = MultipleNegativesRanking()
@@ -82,15 +77,6 @@ LOSSES = {
         margin_strategy="relative", margin=0.05
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def parity():
-    beside = Path(__file__).parents[2] / "shared" / "parity"
-    path = Path(os.environ.get("USETUNE_PARITY", beside)) / FILE
-    if not path.exists():
-        pytest.skip(f"{FILE} is not there; USETUNE_PARITY names its folder")
-    return json.loads(path.read_text())
 
 
 def example(parity, name):

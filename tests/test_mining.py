@@ -1,7 +1,3 @@
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,21 +34,11 @@ def toy(seed, queries=4, documents=15, dim=3):
     return Vectors(dict(zip(names, vectors, strict=True))), pairs, names[queries:]
 
 
-@pytest.fixture(scope="module")
-def golden():
-    name = "sentence_transformers_6.2.0.json"
-    beside = Path(__file__).resolve().parents[2] / "shared" / "parity"
-    path = Path(os.environ.get("USETUNE_PARITY", beside)) / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not in USETUNE_PARITY or ../shared/parity")
-    return json.loads(path.read_text())
-
-
 @pytest.mark.parametrize(
     "case", ["top3", "rel_margin .05", "abs_margin .2", "range_min 2", "max_score .5"]
 )
-def test_as_sentence_transformers(golden, case):
-    information = golden["ir"]
+def test_as_sentence_transformers(parity, case):
+    information = parity["ir"]
     encoder = Vectors(information["queries"] | information["corpus"])
     # Of the queries the first three, of their positives the first two.
     pairs = pd.DataFrame(
@@ -65,7 +51,7 @@ def test_as_sentence_transformers(golden, case):
     )
     # d3, d20 and d21 are equal, and the library happened to prefer d20.
     corpus = ["d20", *(text for text in information["corpus"] if text != "d20")]
-    expected = golden["mine_hard_negatives"][case]
+    expected = parity["mine_hard_negatives"][case]
     mined = mine_hard_negatives(
         encoder, pairs, corpus, scores=True, **expected["kwargs"]
     )

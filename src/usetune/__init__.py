@@ -67,7 +67,8 @@ from usetune.projected import (
 from usetune.projector import export_projector
 from usetune.quantization import QuantizedCorpus, Quantizer
 from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
-from usetune.retrieval_evaluator import RetrievalEvaluator, RetrievalScores
+from usetune.retrieval_evaluator import RetrievalEvaluator
+from usetune.retrieval_scores import RetrievalScores
 from usetune.sharing import push_to_hub, push_to_kaggle
 from usetune.siamese import AngularSimilarity, build_siamese
 from usetune.similarity import angular_similarity, cosine_similarity

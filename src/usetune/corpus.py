@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from usetune.corpus_files import corpus_files, file_format
 from usetune.corpus_listing import WORK, pack_encoder, read_plan, write_plan
 from usetune.corpus_parts import part_counts, part_path
-from usetune.corpus_plan import Part, corpus_files, cut, file_format, staged_path
+from usetune.corpus_plan import Part, cut, staged_path
 from usetune.corpus_workers import import_ray, run
 from usetune.encoder import Encoder
 from usetune.files import replacing

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from usetune.corpus_files import file_format
 from usetune.corpus_json import read_rows
-from usetune.corpus_plan import EMBEDDING, Part, file_format, staged_path
+from usetune.corpus_plan import EMBEDDING, Part, staged_path
 from usetune.files import replacing
 from usetune.quantization import Quantizer
 from usetune.sts import TextEncoder

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from usetune.corpus_files import file_format
 from usetune.corpus_json import JsonLines, column_types
 from usetune.files import replacing
 
 EMBEDDING = "embedding"
-_ENDINGS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON"}
 _TEXT_TYPE = re.compile(r"(dictionary<values=)?(large_)?string")
 
 
@@ -46,57 +46,6 @@ class Part:
     def name(self) -> str:
         """Of its files, without their ending."""
         return f"part-{self.number:06d}"
-
-
-def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, int]:
-    """Find the files of a corpus.
-
-    Args:
-        source: a file, a folder, or several files. In a folder, names that begin with
-            "." or "_" are no part of the corpus.
-
-    Returns:
-        Sizes in bytes by absolute path: of a folder by name, else as given.
-
-    Raises:
-        FileNotFoundError: if a file does not exist, or there is none.
-        ValueError: naming a file that is empty, given twice, or of another format
-            than .parquet, .csv, .jsonl or .ndjson, or than the others.
-    """
-    if isinstance(source, (str, Path)):
-        paths = [Path(source)]
-        if paths[0].is_dir():
-            names = sorted(paths[0].iterdir())
-            paths = [path for path in names if not path.name.startswith((".", "_"))]
-    else:
-        paths = [Path(path) for path in source]
-    if not paths:
-        raise FileNotFoundError(f"input must hold a file or more. Received: {source}")
-    sizes: dict[str, int] = {}
-    for path in paths:
-        path = path.absolute()
-        if not path.is_file():
-            raise FileNotFoundError(f"input must be files. Received: {path}")
-        if path.suffix.lower() not in _ENDINGS:
-            raise ValueError(
-                f"input files must end in one of {list(_ENDINGS)}. Received: {path}"
-            )
-        if str(path) in sizes:
-            raise ValueError(f"input must name a file once. Received: {path}, twice")
-        sizes[str(path)] = path.stat().st_size
-        if not sizes[str(path)]:
-            raise ValueError(f"{path} is empty")
-    formats = {file_format(path) for path in sizes}
-    if len(formats) > 1:
-        raise ValueError(
-            f"input files must be of one format. Received: {sorted(formats)}"
-        )
-    return sizes
-
-
-def file_format(path: str) -> str:
-    """What the ending says: "Parquet", "CSV" or "JSON"."""
-    return _ENDINGS[Path(path).suffix.lower()]
 
 
 def staged_path(work: Path, part: Part) -> Path:
