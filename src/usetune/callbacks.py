@@ -1,5 +1,6 @@
 """Measuring an encoder while it is trained, and keeping its best weights."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -166,3 +167,36 @@ class Watch(MeasureCallback):
             return -np.inf
         value = float(logs[self.monitor])
         return value if self.monitor in figures else -value
+
+
+def best_encoder(
+    base: Encoder, student: Encoder, model: keras.Model, watch: Watch
+) -> Encoder:
+    """The full encoder with the weights to keep, and a warning if they are not good.
+
+    Args:
+        base: where the training started.
+        student: what was trained, compact perhaps.
+        model: the one that was fitted, around the student.
+        watch: that followed it.
+    """
+    if watch.best == -np.inf:
+        reason = (
+            f"no epoch reached the guard {watch.guard}"
+            if watch.guard
+            else f"{watch.monitor} was never a finite number"
+        )
+        warnings.warn(
+            f"{reason}, so the encoder has the weights from before training",
+            stacklevel=3,
+        )
+        return base.copy()
+    if watch.weights:
+        model.set_weights(watch.weights)
+    if watch.best < watch.base:
+        warnings.warn(
+            f"the tuned encoder is worse than its base on {watch.monitor}: "
+            f"{abs(watch.best):.4g}, before training {abs(watch.base):.4g}",
+            stacklevel=3,
+        )
+    return student.expand(base)

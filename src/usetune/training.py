@@ -1,22 +1,19 @@
 """Fine-tuning: the only module that fits anything."""
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from usetune.assembly import compiled_model
-from usetune.callbacks import Measure, Watch
+from usetune.callbacks import Measure, Watch, best_encoder
 from usetune.checks import Alarms, check_batches, check_margin
 from usetune.data_sets import data_sets
 from usetune.devices import float16_on_gpu, training_strategy
-from usetune.embedder import Embedder
 from usetune.encoder import Encoder
 from usetune.feed import Feed
 from usetune.losses import EmbeddingLoss
@@ -237,36 +234,12 @@ def fine_tune(
     for variable in still:
         variable.trainable = True
     return FineTuned(
-        encoder=_best(encoder, student, model, watch),
+        encoder=best_encoder(encoder, student, model, watch),
         history=watch.history(),
         training=_as_given(pairs, {part.name: part.training for part in data}),
         validation=_as_given(pairs, {part.name: part.validation for part in data}),
         record=record,
     )
-
-
-def _best(base: Encoder, student: Encoder, model: Embedder, watch: Watch) -> Encoder:
-    """The full encoder with the weights to keep, and a warning if they are not good."""
-    if watch.best == -np.inf:
-        reason = (
-            f"no epoch reached the guard {watch.guard}"
-            if watch.guard
-            else f"{watch.monitor} was never a finite number"
-        )
-        warnings.warn(
-            f"{reason}, so the encoder has the weights from before training",
-            stacklevel=3,
-        )
-        return base.copy()
-    if watch.weights:
-        model.set_weights(watch.weights)
-    if watch.best < watch.base:
-        warnings.warn(
-            f"the tuned encoder is worse than its base on {watch.monitor}: "
-            f"{abs(watch.best):.4g}, before training {abs(watch.base):.4g}",
-            stacklevel=3,
-        )
-    return student.expand(base)
 
 
 def _as_given(pairs: Pairs, tables: dict[str, pd.DataFrame]) -> Pairs:
