@@ -14,6 +14,8 @@ from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
 from usetune.classes import positive_pairs_from_classes, triplets_from_classes
 from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
 from usetune.corpus import CorpusCounts, embed_corpus
+from usetune.corpus_index import build_index, load_index, recall_table
+from usetune.corpus_search import EmbeddedCorpus
 from usetune.debias import bias_direction, probe_accuracy
 from usetune.devices import prepare_device
 from usetune.domain import DomainBenchmark, DomainScores
@@ -100,6 +102,7 @@ __all__ = [
     "CosineSquaredError",
     "DomainBenchmark",
     "DomainScores",
+    "EmbeddedCorpus",
     "EmbeddingLoss",
     "Encoder",
     "FineTuned",
@@ -127,6 +130,7 @@ __all__ = [
     "angular_similarity",
     "association_summary",
     "bias_direction",
+    "build_index",
     "build_siamese",
     "check_leaks",
     "compare_associations",
@@ -143,6 +147,7 @@ __all__ = [
     "load_article_pairs",
     "load_bias_terms",
     "load_encoder",
+    "load_index",
     "load_occupations",
     "load_pairs",
     "load_sts",
@@ -172,6 +177,7 @@ __all__ = [
     "read_occupations",
     "relevant_ranks",
     "probe_accuracy",
+    "recall_table",
     "remove_direction",
     "retrieval_measures",
     "scored_pairs",

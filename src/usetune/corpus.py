@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usetune.corpus_files import corpus_files, file_format
-from usetune.corpus_listing import WORK, pack_encoder, read_plan, write_plan
+from usetune.corpus_listing import (
+    QUANTIZER,
+    WORK,
+    pack_encoder,
+    read_plan,
+    write_plan,
+)
 from usetune.corpus_parts import part_counts, part_path
 from usetune.corpus_plan import Part, cut, staged_path
 from usetune.corpus_workers import import_ray, run
@@ -18,7 +24,6 @@ from usetune.files import replacing
 from usetune.quantization import Quantizer
 from usetune.resume import digest
 
-QUANTIZER = "quantizer.npz"
 # In the work folder.
 _ENCODER = "encoder.zip"
 _PRECISIONS = ("float32", "float16")

@@ -20,10 +20,14 @@ from usetune.folder import read_listing
 from usetune.resume import digest
 
 LISTING = "usetune-corpus.json"
+# Of codes.
+QUANTIZER = "quantizer.npz"
 # Holds the encoder and copies of CSV files, until all is done.
 WORK = ".usetune-work"
 VERSION = 1
 _FORMAT = "usetune-corpus"
+# What decides about the output.
+_REQUEST = ("input", "column", "precision", "encoder", "rows_per_part")
 # What an interrupted call may leave before it has a plan begins with this.
 _OURS = ".usetune-"
 # Files of a SavedModel that differ each time it is written.
@@ -65,7 +69,8 @@ def read_plan(
 
     Args:
         output: folder of the corpus.
-        request: what decides about the output, by name.
+        request: what decides about the output: input, column, precision, encoder and
+            rows_per_part, by these names.
 
     Returns:
         The parts and the types of columns, or None where the output is new.
@@ -75,8 +80,8 @@ def read_plan(
         ValueError: if the listing is damaged, was written by a newer version of this
             package, or is of another request.
     """
-    path = output / LISTING
-    if not path.exists():
+    listing = read_corpus_listing(output)
+    if listing is None:
         if output.exists() and not output.is_dir():
             raise FileExistsError(f"output must be a folder. Received: {output}")
         names = [entry.name for entry in output.iterdir()] if output.exists() else []
@@ -89,28 +94,42 @@ def read_plan(
         # Copies of a call that was cut short may be of another input.
         shutil.rmtree(output / WORK, ignore_errors=True)
         return None
-    try:
-        plan = json.loads(path.read_text("utf-8"))
-        if plan["format"] != _FORMAT:
-            raise ValueError(f"format must be {_FORMAT!r}")
-        if plan["version"] == VERSION:
-            earlier = {name: plan[name] for name in request}
-            parts = [Part(**fields) for fields in plan["parts"]]
-            types = dict(plan["types"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}") from error
-    if plan["version"] != VERSION:
-        raise ValueError(
-            f"{path} must be of version {VERSION}; newer ones need a newer usetune. "
-            f"Received: {plan['version']!r}"
-        )
     for name, value in request.items():
-        if earlier[name] != value:
+        if listing[name] != value:
             raise ValueError(
                 f"{output} was begun with another {name}, and a folder holds one: "
-                f"expected {earlier[name]!s:.300}. Received: {value!s:.300}"
+                f"expected {listing[name]!s:.300}. Received: {value!s:.300}"
             )
-    return parts, types
+    return listing["parts"], listing["types"]
+
+
+def read_corpus_listing(output: Path) -> dict[str, Any] | None:
+    """Read the listing of a folder of embeddings.
+
+    Returns:
+        What decided about the output, by name; "parts", a list of `Part`; and "types"
+        of columns. None where there is no listing.
+
+    Raises:
+        ValueError: if it is damaged, or was written by a newer version of this package.
+    """
+    path = output / LISTING
+    if not path.exists():
+        return None
+    try:
+        listing = json.loads(path.read_text("utf-8"))
+        if listing["format"] != _FORMAT:
+            raise ValueError(f"format must be {_FORMAT!r}")
+        if listing["version"] == VERSION:
+            listing = {name: listing[name] for name in (*_REQUEST, "types", "parts")}
+            listing["parts"] = [Part(**fields) for fields in listing["parts"]]
+            return listing
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
+    raise ValueError(
+        f"{path} must be of version {VERSION}; newer ones need a newer usetune. "
+        f"Received: {listing['version']!r}"
+    )
 
 
 def write_plan(

@@ -63,13 +63,15 @@ def embed_part(
         numbers = precision.quantize(embeddings)
     else:
         numbers = embeddings.astype(precision)
+    # Embeddings hardly repeat: to look for repetition doubles the time of writing.
+    names = table.column_names
     table = table.append_column(EMBEDDING, _fixed_size_lists(numbers))
     if rejected:
         with replacing(rejected_path(output, part)) as temporary:
             lines = (json.dumps(row, default=str) + "\n" for row in rejected)
             temporary.write_text("".join(lines), "utf-8", newline="\n")
     with replacing(part_path(output, part)) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, use_dictionary=names)
 
 
 def part_counts(part: Part, output: Path) -> tuple[int, int]:
