@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ import pytest
 from tests.tiny_encoder import TinyEncoder
 from usetune.corpus import embed_corpus
 from usetune.corpus_listing import pack_encoder
+from usetune.corpus_plan import cut
+from usetune.corpus_workers import _follow, _Worker
 from usetune.quantization import Quantizer
 
 # Ray warns of settings of its own.
@@ -130,6 +133,83 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
     check_output(output, tiny)
     after = finished(output)
     assert all(after[path] == written for path, written in first.items())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a machine's processes")
+def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
+    """The same call with an address; machines are made of processes here."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    machines = [cluster.add_node(num_cpus=2) for _ in range(2)]
+    cluster.wait_for_nodes()
+    output = tmp_path / "output"
+
+    def lose():
+        while len(finished(output)) < 3:
+            time.sleep(0.01)
+        cluster.remove_node(machines[0], allow_graceful=False)
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    counts = embed_corpus(
+        parquet,
+        output,
+        tiny,
+        "text",
+        rows_per_part=5,
+        workers=2,
+        cpus_per_worker=2,
+        address=cluster.address,
+    )
+    thread.join()
+    assert (counts.parts, counts.embedded) == (240, 1200)
+    check_output(output, tiny)
+    # It is left running.
+    assert not ray.is_initialized()
+    ray.init(address=cluster.address)
+    assert ray.cluster_resources()["CPU"] == 2
+    ray.shutdown()
+    cluster.shutdown()
+
+
+class Deadly(Quantizer):
+    """Its worker is killed, as one that lacks memory is."""
+
+    def quantize(self, embeddings):
+        with open(os.environ["DEATHS"], "a") as file:
+            file.write("one\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_part_that_kills_its_workers(parquet, tmp_path, tiny, monkeypatch, ray):
+    deaths = tmp_path / "deaths"
+    monkeypatch.setenv("DEATHS", str(deaths))
+    axes = np.eye(16, dtype="float32")
+    fitted = Quantizer.fit(np.concatenate([axes, -axes]), "int8")
+    deadly = Deadly(**vars(fitted))
+    with pytest.raises(RuntimeError, match="rows 1 to 1200: 3 workers died over them"):
+        embed_corpus(parquet, tmp_path / "o", tiny, "text", precision=deadly)
+    assert deaths.read_text() == "one\n" * 3
+    assert not ray.is_initialized()
+
+
+def test_a_fault_within_a_part_stops_the_run(parquet, tmp_path, tiny):
+    (part, *_), types = cut([str(parquet)], "text", 100, tmp_path)
+    worker = object.__new__(_Worker)
+    worker._encoder = tiny
+    worker._settings = "text", types, "float32", tmp_path, tmp_path / "output"
+    good = worker(pd.DataFrame([asdict(part)]))
+    assert good == {"rows": [100], "warnings": [""], "fault": [""]}
+    changed = worker(pd.DataFrame([asdict(part) | {"stop": 1201, "number": 1}]))
+    beyond = worker(pd.DataFrame([asdict(part) | {"start": 1300, "stop": 1301}]))
+    assert "has changed" in beyond["fault"][0]
+    rows = [{name: value[0] for name, value in own.items()} for own in (good, changed)]
+    with pytest.raises(RuntimeError, match="part-000001 of .*a.parquet has changed"):
+        _follow(iter(rows), 200)
+    rows[1] = rows[0] | {"warnings": "part-000001: b\npart-000001: c"}
+    with pytest.warns(UserWarning, match="2 warnings, the first in part-000001: b"):
+        _follow(iter(rows), 200)
 
 
 def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):

@@ -64,7 +64,8 @@ def embed_corpus(
     """Embed the texts of files, on one machine or many, part by part.
 
     Ray Data gives the parts to workers; each holds the encoder, and writes a Parquet
-    file for a part. A worker that is lost is started again, and its part done again.
+    file for a part. A worker that is lost is started again, and its part done again, up
+    to three times.
     After any crash the same call goes on: parts that are there are whole, and only the
     others are done.
 
@@ -109,6 +110,8 @@ def embed_corpus(
         ValueError: if the input has a fault, naming the file; if the output is of
             another input, column, precision, encoder or ``rows_per_part``; or if an
             argument is out of range.
+        RuntimeError: if a part cannot be embedded: its file has changed since the
+            first call, say, the disk is full, or it lost its worker three times.
     """
     started = time.monotonic()
     _check_numbers(rows_per_part, workers, cpus_per_worker, gpus_per_worker)

@@ -166,7 +166,9 @@ def _read_parquet(part: Part) -> pa.Table:
         first, last = np.searchsorted(ends, [part.start, part.stop - 1], "right")
         position = ends[first - 1] if first else 0
         batches = []
-        for batch in file.iter_batches(_BATCH_ROWS, [*range(first, last + 1)]):
+        # Where there are fewer groups than there were, fewer rows come.
+        groups = [*range(first, min(last + 1, len(ends)))]
+        for batch in file.iter_batches(_BATCH_ROWS, groups):
             start, stop = (
                 min(max(row - position, 0), len(batch))
                 for row in (part.start, part.stop)

@@ -21,6 +21,10 @@ from tqdm import tqdm
 from usetune.corpus_parts import embed_part
 from usetune.corpus_plan import Part
 
+# How often a part may lose its worker.
+_ATTEMPTS = 3
+_ATTEMPTS_OF = "{}.attempts"
+
 
 def import_ray() -> ModuleType:
     """Import Ray, which then sends no statistics of its use.
@@ -61,7 +65,10 @@ def run(
 
     Raises:
         ValueError: if there are not as many GPUs.
+        RuntimeError: if a part cannot be embedded, or lost its worker three times.
     """
+    for path in archive.parent.glob(_ATTEMPTS_OF.format("*")):
+        path.unlink()
     with _running(address, workers, cpus, gpus) as ray:
         # One block for each part, so that a lost worker costs one part. Ray Data starts
         # lost workers again, and gives their parts out again, without end.
@@ -107,11 +114,33 @@ class _Worker:
         (fields,) = batch.to_dict("records")
         part = Part(**fields)
         column, types, precision, work, output = self._settings
+        fault = ""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            embed_part(part, column, types, self._encoder, precision, work, output)
-        messages = [f"{part.name}: {warning.message}" for warning in caught]
-        return {"rows": [part.stop - part.start], "warnings": ["\n".join(messages)]}
+            try:
+                _count_attempt(part, work)
+                embed_part(part, column, types, self._encoder, precision, work, output)
+            except (ValueError, RuntimeError, OSError) as error:
+                # Raised here, it would reach the caller as an error of Ray.
+                fault = f"{part.name} of {part.file}: {error}"
+        messages = "\n".join(f"{part.name}: {warning.message}" for warning in caught)
+        rows = part.stop - part.start
+        return {"rows": [rows], "warnings": [messages], "fault": [fault]}
+
+
+def _count_attempt(part: Part, work: Path) -> None:
+    """Refuse a part that seems to kill its workers."""
+    path = work / _ATTEMPTS_OF.format(part.name)
+    before = path.stat().st_size if path.exists() else 0
+    if before == _ATTEMPTS:
+        raise RuntimeError(
+            f"{part.file}, rows {part.start + 1} to {part.stop}: {before} workers died "
+            "over them. One that lacks memory is killed: give workers more, or start "
+            "in a new folder with fewer rows_per_part. Otherwise call again: finished "
+            "parts are kept"
+        )
+    with open(path, "ab") as file:
+        file.write(b".")
 
 
 @contextmanager
@@ -148,10 +177,12 @@ def _running(
 
 
 def _follow(results: Iterator[dict[str, Any]], total: int) -> None:
-    """Show the progress, and tell of the workers' warnings."""
+    """Show the progress, stop at a fault, and tell of the workers' warnings."""
     messages = []
     with tqdm(total=total, desc="embed_corpus", unit="row", unit_scale=True) as bar:
         for result in results:
+            if result["fault"]:
+                raise RuntimeError(result["fault"])
             bar.update(result["rows"])
             messages += filter(None, result["warnings"].split("\n"))
     if messages:
