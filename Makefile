@@ -40,6 +40,7 @@ bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/large_batch.py
+	$(BIN)/python benchmarks/corpus.py
 
 $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt

@@ -213,13 +213,14 @@ def test_a_fault_within_a_part_stops_the_run(parquet, tmp_path, tiny):
 
 
 def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
-    """The real encoder, compact; then all that a finished output refuses."""
+    """The real encoder, compact and cut; then all that a finished output refuses."""
+    small = small.truncate(64)
     texts = ["data scientist", "infermiere", "看護師", "", "pastry cook"]
     rows = [{"text": text} for text in texts] + [{"text": 7}, {"text": None}]
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     output = tmp_path / "output"
-    axes = np.eye(512, dtype="float32")
+    axes = np.eye(64, dtype="float32")
     quantizer = Quantizer.fit(np.concatenate([axes, -axes]), "int8")
     options = {"precision": quantizer, "rows_per_part": 4}
     counts = embed_corpus(path, output, small, "text", **options)

@@ -150,6 +150,8 @@ def test_an_index_is_found_again(output, tmp_path, faiss, description):
     folder = tmp_path / "index"
     index = build_index(corpus, folder, description)
     assert index.ntotal == 200
+    if "HNSW" in description:
+        assert index.hnsw.efConstruction == 200
     found = index.search(np.eye(16, dtype="float32"), 3)[1]
     printed = subprocess.run(
         [sys.executable, "-c", LOAD, str(output), str(folder)],
@@ -207,8 +209,14 @@ def test_fewer_found_than_asked_for(tmp_path, tiny, faiss):
 def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
     corpus = EmbeddedCorpus(output)
     folder = tmp_path / "index"
-    with pytest.raises(ValueError, match="FAISS reads. Received: 'HNSW32_What'"):
-        build_index(corpus, folder, "HNSW32_What")
+    with pytest.raises(ValueError, match="FAISS reads.* 200 rows. Received: 'What'"):
+        build_index(corpus, folder, "What")
+    with pytest.raises(ValueError, match="Received: 'Flat' and 'efConstruction=9'"):
+        build_index(corpus, folder, "Flat", "efConstruction=9")
+    with pytest.raises(
+        ValueError, match="train on 20 rows. Received: 'IVF64,Flat' and ''"
+    ):
+        build_index(corpus, folder, "IVF64,Flat", training_rows=20)
     with pytest.raises(ValueError, match="training_rows.*Received: 0"):
         build_index(corpus, folder, training_rows=0)
     assert not folder.exists()

@@ -16,6 +16,7 @@ NAMES = [
     "07_smaller_embeddings",
     "08_bias",
     "09_save_and_share",
+    "10_large_corpus",
     "your_domain",
 ]
 
@@ -48,5 +49,5 @@ def test_stored_notebook(name):
 def test_stored_outputs_come_from_the_real_data():
     text = (FOLDER / "03_compare.ipynb").read_text()
     assert "the article's own pairs" in text and "n = 1440" in text
-    for name in NAMES[3:9]:
+    for name in NAMES[3:10]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()

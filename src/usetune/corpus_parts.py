@@ -175,6 +175,8 @@ def _read_parquet(part: Part) -> pa.Table:
             )
             batches.append(batch.slice(start, stop - start))
             position += len(batch)
+            if position >= part.stop:
+                break
         return pa.Table.from_batches(batches, file.schema_arrow)
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from usetune.corpus_files import file_format
 from usetune.corpus_json import JsonLines, column_types
 from usetune.files import replacing
 
 EMBEDDING = "embedding"
+# Seconds of work before a progress bar is shown.
+_DELAY = 3.0
 _TEXT_TYPE = re.compile(r"(dictionary<values=)?(large_)?string")
 
 
@@ -94,12 +97,14 @@ def cut(
                 f"{path}, column {column!r} must hold texts. Received: type {kind}"
             )
     parts: list[Part] = []
-    for path in files:
-        before = len(parts)
-        for start, stop in ranges(path, rows_per_part, work, before):
-            parts.append(Part(len(parts), path, start, stop))
-        if len(parts) == before:
-            raise ValueError(f"{path} is empty: it has no rows")
+    with tqdm(desc="rows found", unit="row", unit_scale=True, delay=_DELAY) as bar:
+        for path in files:
+            before = len(parts)
+            for start, stop in ranges(path, rows_per_part, work, before):
+                parts.append(Part(len(parts), path, start, stop))
+                bar.update(stop - start)
+            if len(parts) == before:
+                raise ValueError(f"{path} is empty: it has no rows")
     return parts, {}
 
 
@@ -196,7 +201,7 @@ def _cut_json(
 ) -> tuple[list[Part], dict[str, str]]:
     parts: list[Part] = []
     looked = []
-    for path in files:
+    for path in tqdm(files, desc="files read", unit="file", delay=_DELAY):
         lines = JsonLines(path, column, rows_per_part)
         if not lines.spans:
             raise ValueError(f"{path} is empty: it has no rows")
