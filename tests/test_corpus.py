@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from tests.tiny_encoder import TinyEncoder
 from usetune.corpus import embed_corpus
 from usetune.corpus_listing import pack_encoder
-from usetune.corpus_plan import cut
+from usetune.corpus_plan import cut, staged_path
 from usetune.corpus_workers import _follow, _Worker
 from usetune.quantization import Quantizer
 
@@ -145,9 +146,12 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
     cluster.wait_for_nodes()
     output = tmp_path / "output"
 
+    lost_at = []
+
     def lose():
         while len(finished(output)) < 3:
             time.sleep(0.01)
+        lost_at.append(len(finished(output)))
         cluster.remove_node(machines[0], allow_graceful=False)
 
     thread = threading.Thread(target=lose)
@@ -163,6 +167,7 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
         address=cluster.address,
     )
     thread.join()
+    assert 3 <= lost_at[0] < 240
     assert (counts.parts, counts.embedded) == (240, 1200)
     check_output(output, tiny)
     # It is left running.
@@ -204,12 +209,73 @@ def test_a_fault_within_a_part_stops_the_run(parquet, tmp_path, tiny):
     changed = worker(pd.DataFrame([asdict(part) | {"stop": 1201, "number": 1}]))
     beyond = worker(pd.DataFrame([asdict(part) | {"start": 1300, "stop": 1301}]))
     assert "has changed" in beyond["fault"][0]
-    rows = [{name: value[0] for name, value in own.items()} for own in (good, changed)]
-    with pytest.raises(RuntimeError, match="part-000001 of .*a.parquet has changed"):
-        _follow(iter(rows), 200)
-    rows[1] = rows[0] | {"warnings": "part-000001: b\npart-000001: c"}
+    own = [{name: value[0] for name, value in r.items()} for r in (changed, good)]
+    results = iter(own)
+    with pytest.raises(
+        RuntimeError, match="1 parts .*\n.*part-000001 of .*has changed"
+    ):
+        _follow(results, 200)
+    # The part after it was done.
+    assert next(results, None) is None
+    results = iter([own[0]] * 12)
+    with pytest.raises(RuntimeError, match="10 parts could not be embedded"):
+        _follow(results, 200)
+    assert len(list(results)) == 2
+    warned = own[1] | {"warnings": "part-000001: b\npart-000001: c"}
     with pytest.warns(UserWarning, match="2 warnings, the first in part-000001: b"):
-        _follow(iter(rows), 200)
+        _follow(iter([warned]), 200)
+
+
+def test_csv_files_and_a_call_that_is_cut_short(tmp_path, tiny, monkeypatch, ray):
+    """In copying; then a finished output loses a part, and the files come otherwise."""
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path, texts in zip(files, (TEXTS[:7], TEXTS[7:14]), strict=True):
+        path.write_text("text\n" + "\n".join(texts) + "\n")
+    asked = dict(encoder=tiny, column="text", rows_per_part=3, workers=1)
+    output = tmp_path / "output"
+    copied = []
+
+    def interrupted(*arguments):
+        copied.append(arguments)
+        if len(copied) == 4:
+            raise KeyboardInterrupt
+        return staged_path(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("usetune.corpus_plan.staged_path", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            embed_corpus(files[::-1], output, **asked)
+    assert len(list((output / ".usetune-work").iterdir())) == 3
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(ValueError, match="address must be None.*Received: 'auto'"):
+            embed_corpus(files, tmp_path / "other", address="auto", **asked)
+        shutil.rmtree(tmp_path / "other")
+        counts = embed_corpus(files, output, **asked)
+        assert (counts.parts, counts.embedded) == (6, 14)
+        first = pd.read_parquet(output / "parts")
+        assert first["text"].tolist() == TEXTS[:14]
+        (output / "parts" / "part-000001.parquet").write_bytes(b"")
+        (output / "parts" / "part-000003.parquet").unlink()
+        with pytest.raises(ValueError, match="begun with another input"):
+            embed_corpus(files[::-1], output, **asked)
+        embed_corpus(files, output, **asked)
+        again = pd.read_parquet(output / "parts")
+        assert again["text"].tolist() == TEXTS[:14]
+        np.testing.assert_array_equal(
+            np.stack(again["embedding"]), np.stack(first["embedding"])
+        )
+        assert sorted(path.name for path in output.iterdir()) == [
+            "parts",
+            "usetune-corpus.json",
+        ]
+        # Of the same size, but changed.
+        files[0].write_text(files[0].read_text()[::-1])
+        with pytest.raises(ValueError, match="begun with another input"):
+            embed_corpus(files, output, **asked)
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
@@ -284,6 +350,11 @@ def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
         (dict(workers=1.5), "workers.*Received: 1.5"),
         (dict(cpus_per_worker=0), "cpus_per_worker.*Received: 0"),
         (dict(gpus_per_worker=-1), "gpus_per_worker.*Received: -1"),
+        (dict(gpus_per_worker=1.5), "gpus_per_worker.*Received: 1.5"),
+        (
+            dict(input=parquet.parent, output=parquet.parent / "a" / "b"),
+            "output must not lie within the input folder",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             embed_corpus(**(asked | change))

@@ -270,9 +270,11 @@ def test_copies_of_csv_files_are_made_once(tmp_path):
         ("a.csv", b"text\n", "a.csv is empty: it has no rows"),
         ("a.csv", b"\n", "a.csv is empty"),
         ("a.csv", b"text\n\xff\n", "a.csv is not UTF-8"),
-        ("a.csv", b"text,b\n1,2\n1,2,3\n", "a.csv is not a CSV file"),
-        ("a.csv", b"text\na\nb,c\n", "a.csv is not a CSV file"),
-        ("a.csv", b"text\nb,c\n", "more cells than its header, from row 1"),
+        ("a.csv", b"text,b\n1,2\n1,2,3\n", "row 2 has 3 cells, and the header 2"),
+        ("a.csv", b"text\n\nb,c\n", "row 2 has 2 cells, and the header 1; put texts"),
+        ("a.csv", b"id,text\n1,a\n2\n", "row 2 has 1 cells, and the header 2"),
+        ("a.csv", b'text\n"a\nb\n', "a.csv is not a CSV file: unexpected end of data"),
+        ("a.csv", b"text,b,text\n1,2,3\n", r"several columns of the names \['text'\]"),
         ("a.csv", b"text,embedding\na,b\n", "a.csv has a column 'embedding' already"),
         ("a.jsonl", b'{"text": "a", "embedding": 1}', "'embedding' already"),
         ("a.jsonl", b'{"title": "a"}\n[]\n{"text": 1}', "no row with a text.*'text'"),
@@ -313,9 +315,10 @@ def test_files_with_other_columns(tmp_path):
 def test_a_folder_of_files(tmp_path):
     for name in ("b.csv", "a.CSV", "_SUCCESS", ".hidden.csv"):
         (tmp_path / name).write_text("text\n")
-    sizes = corpus_files(tmp_path)
-    assert sizes == {str(tmp_path / "a.CSV"): 5, str(tmp_path / "b.csv"): 5}
-    assert list(sizes) == sorted(sizes)
+    files = corpus_files(tmp_path)
+    assert list(files) == [str(tmp_path / "a.CSV"), str(tmp_path / "b.csv")]
+    status = (tmp_path / "b.csv").stat()
+    assert files[str(tmp_path / "b.csv")] == [5, status.st_mtime_ns]
     given = [tmp_path / "b.csv", str(tmp_path / "a.CSV")]
     assert list(corpus_files(given)) == list(map(str, given))
 
@@ -345,10 +348,44 @@ def test_faults_of_input(tmp_path, monkeypatch):
 
 
 def test_parquet_texts_that_are_not_utf8(tmp_path):
-    texts = pa.array([b"a", b"\xff"]).view(pa.string())
-    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match="a.parquet, column 'text', rows 1 to 2 must"):
-        embed([str(tmp_path / "a.parquet")], tmp_path)
+    texts = pa.array([b"a", b"\xff", None, b"\xc3\xa9"]).view(pa.string())
+    for name, column in (("a", texts), ("b", texts.dictionary_encode())):
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"text": column, "id": range(4)}), path)
+        _, rows, rejected = embed([str(path)], tmp_path / name, 3)
+        assert [(row["text"], row["id"]) for row in rows] == [("a", 0), ("é", 3)]
+        assert [(row["row"], row["reason"]) for row in rejected] == [
+            (2, "not UTF-8"),
+            (3, "null"),
+        ]
+        assert rejected[0]["content"] == {"text": "\ufffd", "id": 1}
+
+
+def test_a_damaged_parquet_file_whose_footer_is_whole(tmp_path):
+    path = tmp_path / "a.parquet"
+    texts = [f"title {number}" for number in range(10_000)]
+    pq.write_table(pa.table({"text": texts}), path, write_page_checksum=True)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    pq.read_schema(path)
+    with pytest.raises(ValueError, match="a.parquet is damaged"):
+        cut([str(path)], "text", 5, tmp_path / "work")
+
+
+def test_blank_lines_and_short_rows_of_csv_files(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text\na\n\n b\n\n")
+    _, rows, _ = embed([str(path)], tmp_path / "one")
+    assert [row["text"] for row in rows] == ["a", "", " b", ""]
+    path.write_text("\ntext,id\na,1\n\nb,\n\n")
+    _, rows, _ = embed([str(path)], tmp_path / "two")
+    assert [(row["text"], row["id"]) for row in rows] == [("a", "1"), ("b", "")]
+    long = "a" * 200_000
+    path.write_text(f"text\n{long}\n")
+    _, rows, _ = embed([str(path)], tmp_path / "three")
+    assert rows[0]["text"] == long
+    assert csv.field_size_limit() == 131_072
 
 
 def test_rows_of_json():

@@ -12,7 +12,7 @@ import pytest
 from tests.tiny_encoder import TinyEncoder
 from usetune import EmbeddedCorpus, nearest
 from usetune.corpus_index import build_index, load_index, recall_table
-from usetune.corpus_listing import pack_encoder, write_plan
+from usetune.corpus_listing import pack_encoder, precision_name, write_plan
 from usetune.corpus_parts import embed_part
 from usetune.corpus_plan import cut
 from usetune.quantization import QuantizedCorpus, Quantizer
@@ -32,14 +32,12 @@ def embedded(folder, texts, encoder, precision="float32"):
     pq.write_table(table, source)
     output = folder / f"output of {getattr(precision, 'precision', precision)}"
     parts, types = cut([str(source)], "text", 64, output / ".usetune-work")
-    named = precision
     if isinstance(precision, Quantizer):
-        named = precision.precision
         precision.save(output / "quantizer.npz")
     request = {
-        "input": {str(source): source.stat().st_size},
+        "input": [[str(source), 1, 2]],
         "column": "text",
-        "precision": named,
+        "precision": precision_name(precision),
         "encoder": pack_encoder(encoder)[1],
         "rows_per_part": 64,
     }
@@ -100,6 +98,8 @@ def test_rows_in_any_order(output, every):
         np.testing.assert_array_equal(corpus[rows], every[rows])
         wanted = np.arange(200)[rows]
         assert corpus.rows(wanted)["id"].tolist() == (wanted + 100).tolist()
+    unsigned = np.array([3, 70], np.uint64)
+    np.testing.assert_array_equal(corpus[unsigned], every[[3, 70]])
     for nothing in (slice(0), [], np.empty((0, 3))):
         assert corpus[nothing].shape == (0, 16)
     assert corpus.rows([]).shape == (0, 2)
@@ -121,6 +121,10 @@ def test_codes_are_decoded(tmp_path, tiny, every, precision):
     assert corpus.dim == 16
     assert corpus[:].dtype == np.float32
     np.testing.assert_array_equal(corpus[:], expected)
+    if precision != "float16":
+        Quantizer.fit(-every, precision.precision).save(corpus.folder / "quantizer.npz")
+        with pytest.raises(ValueError, match="quantizer.npz is not the quantizer of"):
+            EmbeddedCorpus(corpus.folder)
 
 
 def test_what_is_no_finished_corpus_of_this_encoder(output, tmp_path, tiny):
@@ -129,9 +133,17 @@ def test_what_is_no_finished_corpus_of_this_encoder(output, tmp_path, tiny):
     with pytest.raises(ValueError, match="another encoder"):
         EmbeddedCorpus(output, TinyEncoder(seed=1))
     unfinished = embedded(tmp_path, titles(200), tiny)
-    (unfinished / "parts" / "part-000002.parquet").unlink()
-    with pytest.raises(ValueError, match="lacks 1 of 4 parts, part-000002.parquet"):
-        EmbeddedCorpus(unfinished)
+    part = unfinished / "parts" / "part-000002.parquet"
+    content = part.read_bytes()
+    for torn in (b"", content[:-8]):
+        part.write_bytes(torn)
+        with pytest.raises(ValueError, match="lacks 1 of 4 parts, part-000002 first"):
+            EmbeddedCorpus(unfinished)
+    damaged = bytearray(content)
+    damaged[len(content) // 2] ^= 1
+    part.write_bytes(damaged)
+    with pytest.raises(OSError, match="checksum|CRC"):
+        EmbeddedCorpus(unfinished)[128:]
 
 
 LOAD = """
@@ -246,10 +258,10 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
             call()
 
 
-def test_the_order_of_rows_survives_nulls_in_other_columns(tmp_path, tiny):
+def test_other_columns_and_an_index_of_pandas(tmp_path, tiny):
     source = tmp_path / "a.parquet"
     frame = pd.DataFrame({"text": titles(5), "note": ["a", None, "b", None, "c"]})
-    frame.to_parquet(source)
+    frame.set_index(pd.Index([7, 8, 12, 10, 11], name="id")).to_parquet(source)
     parts, types = cut([str(source)], "text", 2, tmp_path)
     request = dict.fromkeys(["input", "column", "encoder", "rows_per_part"])
     write_plan(tmp_path / "out", request | {"precision": "float32"}, parts, types)
@@ -258,3 +270,5 @@ def test_the_order_of_rows_survives_nulls_in_other_columns(tmp_path, tiny):
     table = EmbeddedCorpus(tmp_path / "out").rows(np.array([4, 1, 2]))
     assert table["text"].tolist() == frame["text"].iloc[[4, 1, 2]].tolist()
     assert table["note"].fillna("").tolist() == ["c", "", "b"]
+    assert table["id"].tolist() == [11, 8, 12]
+    assert table.index.tolist() == [4, 1, 2]

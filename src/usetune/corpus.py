@@ -13,16 +13,16 @@ from usetune.corpus_listing import (
     QUANTIZER,
     WORK,
     pack_encoder,
+    precision_name,
     read_plan,
     write_plan,
 )
-from usetune.corpus_parts import part_counts, part_path
+from usetune.corpus_parts import is_whole, part_counts
 from usetune.corpus_plan import Part, cut, staged_path
 from usetune.corpus_workers import import_ray, run
 from usetune.encoder import Encoder
 from usetune.files import replacing
 from usetune.quantization import Quantizer
-from usetune.resume import digest
 
 # In the work folder.
 _ENCODER = "encoder.zip"
@@ -80,6 +80,9 @@ def embed_corpus(
     - ``usetune-corpus.json``: what was embedded, by which encoder, in which parts;
     - ``quantizer.npz``, for codes.
 
+    A part that cannot be embedded does not stop the others: the call ends with an error
+    that names such parts. One call at a time may write to an output.
+
     Several machines must see input and output under the same paths, and have usetune
     installed. They find the encoder in the output, in a work folder that is removed at
     the end.
@@ -96,9 +99,10 @@ def embed_corpus(
         workers: how many.
         cpus_per_worker: CPUs of each, and threads of its TensorFlow.
         gpus_per_worker: GPUs of each; 0.5 lets two share one.
-        address: of a running Ray cluster, "auto" say, which is left running. Default:
-            a Ray of ``workers`` times ``cpus_per_worker`` CPUs on this machine, shut
-            down afterwards; or the one that this process has started already.
+        address: of a running Ray cluster, "auto" say, which is left running; workers
+            wait there until machines have room for them. Default: a Ray of ``workers``
+            times ``cpus_per_worker`` CPUs on this machine, shut down afterwards; or
+            the one that this process has joined already.
 
     Returns:
         Counts; embedded and rejected rows are all rows of the input.
@@ -108,38 +112,43 @@ def embed_corpus(
         FileNotFoundError: if there is no input.
         FileExistsError: if the output holds something else.
         ValueError: if the input has a fault, naming the file; if the output is of
-            another input, column, precision, encoder or ``rows_per_part``; or if an
-            argument is out of range.
-        RuntimeError: if a part cannot be embedded: its file has changed since the
-            first call, say, the disk is full, or it lost its worker three times.
+            another input (other files, another order, or changed since), column,
+            precision, encoder or ``rows_per_part``; or if an argument is out of range.
+        RuntimeError: if parts cannot be embedded, naming them: their file was changed
+            or is damaged, the disk is full, or they lost their worker three times; or
+            if workers cannot start.
     """
     started = time.monotonic()
     _check_numbers(rows_per_part, workers, cpus_per_worker, gpus_per_worker)
-    written_as = _precision_name(precision, encoder)
+    _check_precision(precision, encoder)
     import_ray()
-    sizes = corpus_files(input)
     output = Path(output).absolute()
+    _check_apart(input, output)
+    files = corpus_files(input)
     archive, identity = pack_encoder(encoder)
     request = {
-        "input": sizes,
+        "input": [[path, *stamp] for path, stamp in files.items()],
         "column": column,
-        "precision": written_as,
+        "precision": precision_name(precision),
         "encoder": identity,
         "rows_per_part": rows_per_part,
     }
     work = output / WORK
     plan = read_plan(output, request)
     if plan is None:
-        parts, types = cut(list(sizes), column, rows_per_part, work)
+        # Copies of a call that was cut short may be of another input.
+        if work.exists():
+            shutil.rmtree(work)
+        parts, types = cut(list(files), column, rows_per_part, work)
         write_plan(output, request, parts, types)
     else:
         parts, types = plan
     if isinstance(precision, Quantizer):
         precision.save(output / QUANTIZER)
-    missing = [part for part in parts if not part_path(output, part).exists()]
+    missing = [part for part in parts if not is_whole(part, output)]
     if missing:
         if any(_lacks_copy(part, work) for part in missing):
-            cut(list(sizes), column, rows_per_part, work)
+            cut(list(files), column, rows_per_part, work)
         with replacing(work / _ENCODER) as temporary:
             temporary.write_bytes(archive)
         settings = (column, types, precision, work, output)
@@ -158,25 +167,36 @@ def _check_numbers(rows: int, workers: int, cpus: float, gpus: float) -> None:
             raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
     if not cpus > 0:
         raise ValueError(f"cpus_per_worker must be above 0. Received: {cpus!r}")
-    if not gpus >= 0:
-        raise ValueError(f"gpus_per_worker must be 0 or more. Received: {gpus!r}")
+    if not gpus >= 0 or (gpus > 1 and gpus % 1):
+        raise ValueError(
+            "gpus_per_worker must be 0, a share of one, or a whole number. "
+            f"Received: {gpus!r}"
+        )
 
 
-def _precision_name(precision: str | Quantizer, encoder: Encoder) -> str:
+def _check_apart(input: str | Path | Sequence[str | Path], output: Path) -> None:
+    """The next call would take an output within the input for a part of it."""
+    if isinstance(input, (str, Path)):
+        folder = Path(input).absolute()
+        if folder.is_dir() and folder in output.parents:
+            raise ValueError(
+                f"output must not lie within the input folder {input}. "
+                f"Received: {output}"
+            )
+
+
+def _check_precision(precision: str | Quantizer, encoder: Encoder) -> None:
     if isinstance(precision, Quantizer):
         if precision.dim != encoder.dim:
             raise ValueError(
                 f"precision must be a quantizer of dim {encoder.dim}, the encoder's. "
                 f"Received: {precision.dim}"
             )
-        arrays = [precision.low, precision.high, precision.threshold]
-        return f"{precision.precision} {digest(arrays)}"
-    if precision not in _PRECISIONS:
+    elif precision not in _PRECISIONS:
         raise ValueError(
             f"precision must be one of {list(_PRECISIONS)} or a Quantizer. "
             f"Received: {precision!r}"
         )
-    return precision
 
 
 def _lacks_copy(part: Part, work: Path) -> bool:

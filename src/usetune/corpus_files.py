@@ -6,7 +6,7 @@ from pathlib import Path
 _ENDINGS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON"}
 
 
-def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, int]:
+def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, list[int]]:
     """Find the files of a corpus.
 
     Args:
@@ -14,7 +14,8 @@ def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, int]:
             "." or "_" are no part of the corpus.
 
     Returns:
-        Sizes in bytes by absolute path: of a folder by name, else as given.
+        Size in bytes and time of the last change in ns, by absolute path: of a folder
+        in the order of names, else as given.
 
     Raises:
         FileNotFoundError: if a file does not exist, or there is none.
@@ -30,7 +31,7 @@ def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, int]:
         paths = [Path(path) for path in source]
     if not paths:
         raise FileNotFoundError(f"input must hold a file or more. Received: {source}")
-    sizes: dict[str, int] = {}
+    files: dict[str, list[int]] = {}
     for path in paths:
         path = path.absolute()
         if not path.is_file():
@@ -39,17 +40,18 @@ def corpus_files(source: str | Path | Sequence[str | Path]) -> dict[str, int]:
             raise ValueError(
                 f"input files must end in one of {list(_ENDINGS)}. Received: {path}"
             )
-        if str(path) in sizes:
+        if str(path) in files:
             raise ValueError(f"input must name a file once. Received: {path}, twice")
-        sizes[str(path)] = path.stat().st_size
-        if not sizes[str(path)]:
+        status = path.stat()
+        if not status.st_size:
             raise ValueError(f"{path} is empty")
-    formats = {file_format(path) for path in sizes}
+        files[str(path)] = [status.st_size, status.st_mtime_ns]
+    formats = {file_format(path) for path in files}
     if len(formats) > 1:
         raise ValueError(
             f"input files must be of one format. Received: {sorted(formats)}"
         )
-    return sizes
+    return files
 
 
 def file_format(path: str) -> str:

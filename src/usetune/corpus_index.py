@@ -55,7 +55,8 @@ def build_index(
             64 + 8 bytes.
         settings: to build with, such as "efConstruction=500". Default: 200 for graphs;
             FAISS's own 40 is quick, and finds far less where rows are much alike.
-        training_rows: drawn from the corpus to choose levels and lists.
+        training_rows: drawn from the corpus to choose levels and lists; FAISS wants 39
+            for each list.
         seed: of the draw.
 
     Returns:
@@ -165,7 +166,8 @@ def recall_table(
     Returns:
         DataFrame, "exact" first, then each setting: setting, recall in [0, 1] (the
         share of the nearest that is found), low and high (its 95 % interval), seconds
-        (to search with 1,000 queries) and n (the number of queries).
+        (to search with all queries; reading the files is part of "exact") and n (the
+        number of queries).
 
     Raises:
         ValueError: if a setting is not of the index, or as `usetune.nearest` does.
@@ -194,7 +196,7 @@ def recall_table(
         lambda rows: hits.iloc[rows].mean().to_dict(), len(queries), _SAMPLES, seed
     )
     table = interval_table({"recall": hits.mean().to_dict()}, drawn)
-    table["seconds"] = pd.Series(seconds) * 1000 / len(queries)
+    table["seconds"] = pd.Series(seconds)
     return table.assign(n=len(queries)).rename_axis("setting").reset_index()
 
 

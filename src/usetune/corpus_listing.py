@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import tempfile
 import zipfile
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from usetune.corpus_plan import Part
 from usetune.encoder import Encoder
 from usetune.files import replacing
 from usetune.folder import read_listing
+from usetune.quantization import Quantizer
 from usetune.resume import digest
 
 LISTING = "usetune-corpus.json"
@@ -62,6 +62,14 @@ def pack_encoder(encoder: Encoder) -> tuple[bytes, str]:
     return archive.getvalue(), digest(known_by)
 
 
+def precision_name(precision: str | Quantizer) -> str:
+    """How the listing names what embeddings are stored as."""
+    if isinstance(precision, str):
+        return precision
+    arrays = [precision.low, precision.high, precision.threshold]
+    return f"{precision.precision} {digest(arrays)}"
+
+
 def read_plan(
     output: Path, request: dict[str, Any]
 ) -> tuple[list[Part], dict[str, str]] | None:
@@ -91,8 +99,6 @@ def read_plan(
                 f"output must be a new folder, or one with a {LISTING}; {output} holds "
                 f"{others[:5]}"
             )
-        # Copies of a call that was cut short may be of another input.
-        shutil.rmtree(output / WORK, ignore_errors=True)
         return None
     for name, value in request.items():
         if listing[name] != value:
@@ -135,7 +141,16 @@ def read_corpus_listing(output: Path) -> dict[str, Any] | None:
 def write_plan(
     output: Path, request: dict[str, Any], parts: list[Part], types: dict[str, str]
 ) -> None:
-    """Write what `read_plan` reads."""
+    """Write what `read_plan` reads.
+
+    Raises:
+        FileExistsError: if another call has begun the folder in the meantime.
+    """
+    if (output / LISTING).exists():
+        raise FileExistsError(
+            f"another call has begun {output} in the meantime; let it end, then call "
+            "again"
+        )
     content = {"format": _FORMAT, "version": VERSION, **request, "types": types}
     content["parts"] = [asdict(part) for part in parts]
     with replacing(output / LISTING) as temporary:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from usetune.corpus_files import file_format
@@ -22,7 +21,7 @@ _BATCH_ROWS = 8192
 
 
 def part_path(output: Path, part: Part) -> Path:
-    """The Parquet file of a part; where it exists it is whole."""
+    """The Parquet file of a part."""
     return output / "parts" / f"{part.name}.parquet"
 
 
@@ -71,7 +70,16 @@ def embed_part(
             lines = (json.dumps(row, default=str) + "\n" for row in rejected)
             temporary.write_text("".join(lines), "utf-8", newline="\n")
     with replacing(part_path(output, part)) as temporary:
-        pq.write_table(table, temporary, use_dictionary=names)
+        pq.write_table(table, temporary, use_dictionary=names, write_page_checksum=True)
+
+
+def is_whole(part: Part, output: Path) -> bool:
+    """Whether a part is there. A power cut can leave a file without its end."""
+    try:
+        pq.read_metadata(part_path(output, part))
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def part_counts(part: Part, output: Path) -> tuple[int, int]:
@@ -110,8 +118,7 @@ def read_part(
         from 1, the reason and its content.
 
     Raises:
-        ValueError: if the file does not have the rows that it had, or texts of a
-            Parquet file are not UTF-8.
+        ValueError: if the file does not have the rows that it had.
     """
     if file_format(part.file) == "JSON":
         span = part.first_byte, part.last_byte
@@ -123,22 +130,48 @@ def read_part(
     else:
         table = _read_parquet(part)
     _check_count(part, len(table))
-    try:
-        table[column].validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise ValueError(
-            f"{part.file}, column {column!r}, rows {part.start + 1} to {part.stop} "
-            f"must be UTF-8: {error}"
-        ) from error
-    valid = table[column].is_valid()
-    numbers = np.flatnonzero(~valid.to_numpy())
+    reasons = {int(row): "null" for row in np.flatnonzero(table[column].is_null())}
+    reasons |= dict.fromkeys(_undecodable(table[column]), "not UTF-8")
+    if not reasons:
+        return table, []
+    numbers = sorted(reasons)
+    place = table.column_names.index(column)
+    others = table.take(numbers)
+    cells = _binary(others[column]).to_pylist()
+    shown = [cell and cell.decode("utf-8", "replace") for cell in cells]
+    rows = others.set_column(place, column, pa.array(shown, pa.string())).to_pylist()
     rejected = [
-        _rejected(part, int(number), "null", row)
-        for number, row in zip(
-            numbers, table.filter(pc.invert(valid)).to_pylist(), strict=True
-        )
+        _rejected(part, number, reasons[number], row)
+        for number, row in zip(numbers, rows, strict=True)
     ]
-    return table.filter(valid), rejected
+    kept = np.ones(len(table), dtype=bool)
+    kept[numbers] = False
+    return table.filter(pa.array(kept)), rejected
+
+
+def _binary(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return texts.cast(pa.large_string()).cast(pa.large_binary())
+
+
+def _undecodable(texts: pa.ChunkedArray) -> list[int]:
+    """The rows that a Parquet file calls texts, but that are not UTF-8."""
+    try:
+        texts.cast(pa.large_string()).validate(full=True)
+    except pa.ArrowInvalid:
+        return [
+            row
+            for row, cell in enumerate(_binary(texts).to_pylist())
+            if cell is not None and not _is_utf8(cell)
+        ]
+    return []
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _rejected(part: Part, number: int, reason: str, row: Any) -> dict[str, Any]:
@@ -156,7 +189,7 @@ def _check_count(part: Part, rows: int) -> None:
 
 def _read_parquet(part: Part) -> pa.Table:
     """The row groups that hold the rows, cut to them, a batch at a time."""
-    with pq.ParquetFile(part.file) as file:
+    with pq.ParquetFile(part.file, page_checksum_verification=True) as file:
         ends = np.cumsum(
             [
                 file.metadata.row_group(group).num_rows

@@ -1,16 +1,19 @@
 """Which rows of which files make a part of a corpus.
 
-Parquet and JSON Lines are cut where they lie. A line break of a CSV file may stand
+All texts are read once before any work, so that a damaged file is found early. Parquet
+and JSON Lines are cut where they lie. A line break of a CSV file may stand
 within quotes, so that it can be read from its beginning only: CSV files are copied,
 part by part, to Parquet files in a work folder first.
 """
 
+import csv
+import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -20,6 +23,8 @@ from usetune.corpus_json import JsonLines, column_types
 from usetune.files import replacing
 
 EMBEDDING = "embedding"
+# Characters of a cell of a CSV file. A missing quote makes one cell of many rows.
+_LONGEST_CELL = 10_000_000
 # Seconds of work before a progress bar is shown.
 _DELAY = 3.0
 _TEXT_TYPE = re.compile(r"(dictionary<values=)?(large_)?string")
@@ -100,7 +105,7 @@ def cut(
     with tqdm(desc="rows found", unit="row", unit_scale=True, delay=_DELAY) as bar:
         for path in files:
             before = len(parts)
-            for start, stop in ranges(path, rows_per_part, work, before):
+            for start, stop in ranges(path, column, rows_per_part, work, before):
                 parts.append(Part(len(parts), path, start, stop))
                 bar.update(stop - start)
             if len(parts) == before:
@@ -115,7 +120,10 @@ def _check_columns(path: str, columns: Sequence[str], column: str) -> None:
         raise ValueError(
             f"{path} has a column {EMBEDDING!r} already, and the output needs the name"
         )
-    twice = sorted({name for name in columns if list(columns).count(name) > 1})
+
+
+def _check_unique(path: str, columns: Sequence[str]) -> None:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise ValueError(f"{path} has several columns of the names {twice}")
 
@@ -125,16 +133,21 @@ def _parquet_columns(path: str) -> dict[str, str]:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path} is not a whole Parquet file: {error}") from error
-    if len(set(schema.names)) < len(schema.names):
-        _check_columns(path, schema.names, schema.names[0])
+    _check_unique(path, schema.names)
     return {field.name: str(field.type) for field in schema}
 
 
 def _parquet_ranges(
-    path: str, rows_per_part: int, work: Path, first: int
+    path: str, column: str, rows_per_part: int, work: Path, first: int
 ) -> Iterator[tuple[int, int]]:
     """Row groups, small ones together and large ones in slices."""
-    metadata = pq.read_metadata(path)
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        metadata = file.metadata
+        try:
+            for _ in file.iter_batches(columns=[column]):
+                pass
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
     start = stop = 0
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group).num_rows
@@ -150,50 +163,68 @@ def _parquet_ranges(
 
 
 def _csv_columns(path: str) -> dict[str, str]:
-    header = next(_csv_chunks(path, 1))
-    return dict.fromkeys(map(str, header.columns), "string")
+    with _csv_rows(path) as rows:
+        header = next(rows)
+    _check_unique(path, header)
+    return dict.fromkeys(header, "string")
 
 
 def _csv_ranges(
-    path: str, rows_per_part: int, work: Path, first: int
+    path: str, column: str, rows_per_part: int, work: Path, first: int
 ) -> Iterator[tuple[int, int]]:
     """Copy a CSV file to Parquet files, from the number ``first``."""
-    start = 0
-    for chunk in _csv_chunks(path, rows_per_part):
-        if not isinstance(chunk.index, pd.RangeIndex):
-            # pandas takes the first cells for an index, and shifts the rest.
-            raise ValueError(
-                f"{path} has rows with more cells than its header, from row "
-                f"{start + 1} on; put texts with commas in double quotes"
-            )
-        if not len(chunk):
-            return
-        stop = start + len(chunk)
-        copy = staged_path(work, Part(first, path, start, stop))
-        if not copy.exists():
-            schema = pa.schema([(str(name), pa.string()) for name in chunk.columns])
-            table = pa.Table.from_pandas(chunk, schema, preserve_index=False)
-            with replacing(copy) as temporary:
-                pq.write_table(table.replace_schema_metadata(), temporary)
-        yield start, stop
-        start, first = stop, first + 1
+    with _csv_rows(path) as rows:
+        schema = pa.schema([(name, pa.string()) for name in next(rows)])
+        start = 0
+        while cells := list(itertools.islice(rows, rows_per_part)):
+            stop = start + len(cells)
+            copy = staged_path(work, Part(first, path, start, stop))
+            if not copy.exists():
+                columns = [
+                    pa.array(own, pa.string()) for own in zip(*cells, strict=True)
+                ]
+                with replacing(copy) as temporary:
+                    pq.write_table(pa.table(columns, schema=schema), temporary)
+            yield start, stop
+            start, first = stop, first + 1
 
 
-def _csv_chunks(path: str, rows: int) -> Iterator[pd.DataFrame]:
-    """Every cell as it is written, an empty one is ""."""
+@contextmanager
+def _csv_rows(path: str) -> Iterator[Iterator[list[str]]]:
+    """The header, then the rows, every cell as it is written."""
+    longest = csv.field_size_limit(_LONGEST_CELL)
     try:
-        with pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=rows
-        ) as chunks:
-            yield from chunks
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty") from error
-    except pd.errors.ParserError as error:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            yield _checked_rows(path, csv.reader(file, strict=True))
+    except csv.Error as error:
         raise ValueError(f"{path} is not a CSV file: {error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 ({error}); save it as UTF-8 and try again"
         ) from error
+    finally:
+        csv.field_size_limit(longest)
+
+
+def _checked_rows(path: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Rows of the header's length. A blank line is an empty cell, or no row."""
+    header = next(filter(None, rows), None)
+    if header is None:
+        raise ValueError(f"{path} is empty")
+    yield header
+    number = 0
+    for cells in rows:
+        if not cells:
+            if len(header) > 1:
+                continue
+            cells = [""]
+        number += 1
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{path}, row {number} has {len(cells)} cells, and the header "
+                f"{len(header)}; put texts with commas in double quotes"
+            )
+        yield cells
 
 
 def _cut_json(

@@ -14,9 +14,10 @@ from usetune.corpus_listing import (
     LISTING,
     QUANTIZER,
     pack_encoder,
+    precision_name,
     read_corpus_listing,
 )
-from usetune.corpus_parts import part_path
+from usetune.corpus_parts import is_whole, part_path
 from usetune.corpus_plan import EMBEDDING
 from usetune.encoder import Encoder
 from usetune.quantization import Quantizer
@@ -44,7 +45,8 @@ class EmbeddedCorpus:
 
     Raises:
         FileNotFoundError: if the folder holds no embedded corpus.
-        ValueError: if parts are missing, a file is damaged, or the encoder is another.
+        ValueError: if parts are missing, a file is damaged, or the encoder or the
+            quantizer is another.
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder | None = None) -> None:
@@ -56,7 +58,7 @@ class EmbeddedCorpus:
                 f"Received: {folder}"
             )
         paths = [part_path(self.folder, part) for part in listing["parts"]]
-        missing = [path.name for path in paths if not path.exists()]
+        missing = [p.name for p in listing["parts"] if not is_whole(p, self.folder)]
         if missing:
             raise ValueError(
                 f"{folder} lacks {len(missing)} of {len(paths)} parts, {missing[0]} "
@@ -68,6 +70,10 @@ class EmbeddedCorpus:
         self._quantizer = None
         if not listing["precision"].startswith("float"):
             self._quantizer = Quantizer.load(self.folder / QUANTIZER)
+            if precision_name(self._quantizer) != listing["precision"]:
+                raise ValueError(
+                    f"{self.folder / QUANTIZER} is not the quantizer of these codes"
+                )
         self._paths = paths
         self._ends = np.cumsum([pq.read_metadata(path).num_rows for path in paths])
         self._read: tuple[int, np.ndarray] | None = None
@@ -122,7 +128,11 @@ class EmbeddedCorpus:
             tables.append(pq.read_table(self._paths[part], columns=names).take(own))
             order.append(places)
         table = pa.concat_tables(tables).take(np.argsort(np.concatenate(order)))
-        return table.to_pandas().set_axis(numbers)
+        frame = table.to_pandas()
+        if not isinstance(frame.index, pd.RangeIndex):
+            # What pandas had made the index when it wrote the input.
+            frame = frame.reset_index()
+        return frame.set_axis(numbers)
 
     def _numbers(self, rows: slice | np.ndarray) -> np.ndarray:
         if isinstance(rows, slice):
@@ -140,7 +150,7 @@ class EmbeddedCorpus:
             raise IndexError(
                 f"rows must be from 0 to {len(self) - 1}. Received: {outside[:5]}"
             )
-        return numbers
+        return numbers.astype(np.int64)
 
     def _by_part(
         self, numbers: np.ndarray
@@ -157,8 +167,10 @@ class EmbeddedCorpus:
         if self._read is None or self._read[0] != part:
             # The old ones go before the new ones come.
             self._read = None
-            column = pq.read_table(self._paths[part], columns=[EMBEDDING])[EMBEDDING]
-            codes = column.combine_chunks()
+            table = pq.read_table(
+                self._paths[part], columns=[EMBEDDING], page_checksum_verification=True
+            )
+            codes = table[EMBEDDING].combine_chunks()
             shape = len(codes), codes.type.list_size
             self._read = part, codes.flatten().to_numpy().reshape(shape)
         return self._read[1]

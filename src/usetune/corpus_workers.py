@@ -23,6 +23,8 @@ from usetune.corpus_plan import Part
 
 # How often a part may lose its worker.
 _ATTEMPTS = 3
+# So many parts with faults end a run: the disk may be full.
+_FAULTS = 10
 _ATTEMPTS_OF = "{}.attempts"
 
 
@@ -64,8 +66,10 @@ def run(
         address: of a cluster, or None.
 
     Raises:
-        ValueError: if there are not as many GPUs.
-        RuntimeError: if a part cannot be embedded, or lost its worker three times.
+        ValueError: if there are not as many GPUs here, or if ``address`` is given and
+            this process has joined a Ray already.
+        RuntimeError: naming parts that could not be embedded, after all others; or if
+            workers cannot start.
     """
     for path in archive.parent.glob(_ATTEMPTS_OF.format("*")):
         path.unlink()
@@ -76,6 +80,8 @@ def run(
             [asdict(part) for part in parts], override_num_blocks=len(parts)
         )
         data.context.enable_progress_bars = False
+        # A part may take long, and a cluster may have to start machines first.
+        data.context.execution_no_progress_timeout_s = -1
         data = data.map_batches(
             _Worker,
             fn_constructor_args=(archive, settings, max(1, int(cpus))),
@@ -85,7 +91,10 @@ def run(
             num_cpus=cpus,
             num_gpus=gpus,
         )
-        _follow(data.iter_rows(), sum(part.stop - part.start for part in parts))
+        try:
+            _follow(data.iter_rows(), sum(part.stop - part.start for part in parts))
+        except ray.exceptions.RayError as error:
+            raise RuntimeError(f"the workers cannot go on: {error}") from error
 
 
 class _Worker:
@@ -120,9 +129,9 @@ class _Worker:
             try:
                 _count_attempt(part, work)
                 embed_part(part, column, types, self._encoder, precision, work, output)
-            except (ValueError, RuntimeError, OSError) as error:
-                # Raised here, it would reach the caller as an error of Ray.
-                fault = f"{part.name} of {part.file}: {error}"
+            except Exception as error:
+                # Raised here, it would end the run, and reach the caller as Ray's.
+                fault = f"{part.name} of {part.file}: {type(error).__name__}: {error}"
         messages = "\n".join(f"{part.name}: {warning.message}" for warning in caught)
         rows = part.stop - part.start
         return {"rows": [rows], "warnings": [messages], "fault": [fault]}
@@ -157,18 +166,30 @@ def _running(
             "include_dashboard": False,
         }
     own = not ray.is_initialized()
+    if not own and address is not None:
+        raise ValueError(
+            "address must be None, as this process has joined a Ray already; "
+            f"ray.shutdown() leaves it. Received: {address!r}"
+        )
     if own:
         ray.init(**options, logging_level=logging.WARNING, log_to_driver=False)
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     # It warns that its progress bars are off.
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     try:
-        # A cluster may start machines with GPUs when it is asked for them.
-        found = ray.cluster_resources().get("GPU", 0)
-        if address is None and found < gpus:
+        found = ray.cluster_resources()
+        has_cpus, has_gpus = found.get("CPU", 0), found.get("GPU", 0)
+        if address is None and has_gpus < workers * gpus:
             raise ValueError(
-                "gpus_per_worker must be at most the GPUs that Ray finds here, "
-                f"{found:g}. Received: {gpus}"
+                "workers times gpus_per_worker must be at most the GPUs that Ray finds "
+                f"here, {has_gpus:g}. Received: {workers} times {gpus}"
+            )
+        if has_cpus < cpus or has_gpus < gpus:
+            # A cluster may start machines when it is asked for them.
+            warnings.warn(
+                f"no worker has room yet: each takes {cpus:g} CPUs and {gpus:g} GPUs, "
+                f"and Ray has {has_cpus:g} and {has_gpus:g}; waiting for more",
+                stacklevel=5,
             )
         yield ray
     finally:
@@ -177,16 +198,22 @@ def _running(
 
 
 def _follow(results: Iterator[dict[str, Any]], total: int) -> None:
-    """Show the progress, stop at a fault, and tell of the workers' warnings."""
-    messages = []
+    """Show the progress, and tell of the workers' faults and warnings."""
+    faults, messages = [], []
     with tqdm(total=total, desc="embed_corpus", unit="row", unit_scale=True) as bar:
         for result in results:
-            if result["fault"]:
-                raise RuntimeError(result["fault"])
             bar.update(result["rows"])
+            faults += filter(None, [result["fault"]])
             messages += filter(None, result["warnings"].split("\n"))
+            if len(faults) == _FAULTS:
+                break
     if messages:
         warnings.warn(
             f"the workers gave {len(messages)} warnings, the first in {messages[0]}",
             stacklevel=4,
+        )
+    if faults:
+        raise RuntimeError(
+            f"{len(faults)} parts could not be embedded; the next call tries them and "
+            "what is missing again:\n" + "\n".join(faults)
         )
