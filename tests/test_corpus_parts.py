@@ -120,6 +120,9 @@ def test_a_long_row_group_is_read_in_batches(tmp_path):
     parts, rows, _ = embed([str(path)], tmp_path, 9_000)
     assert [row["text"] for row in rows] == texts
     assert [part.stop for part in parts] == [9_000, 15_000, 20_000]
+    # The last batch of a part may hold a single row of it.
+    _, rows, _ = embed([str(path)], tmp_path / "again", 8_193)
+    assert [row["text"] for row in rows] == texts
 
 
 def test_dictionaries_and_other_types_of_parquet(tmp_path):

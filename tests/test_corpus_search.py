@@ -183,6 +183,9 @@ def test_recall_of_an_index(output, tiny, every, tmp_path, faiss):
     corpus = EmbeddedCorpus(output)
     queries = tiny.encode(titles(40, seed=1))
     exact = build_index(corpus, tmp_path / "exact", "Flat")
+    scores, found = exact.search(queries, 5)
+    expected = np.take_along_axis(queries @ every.T, found, axis=1)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
     table = recall_table(exact, corpus, queries, [""])
     assert list(table) == ["setting", "recall", "low", "high", "seconds", "n"]
     assert table["setting"].tolist() == ["exact", ""]
