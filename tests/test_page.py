@@ -298,6 +298,8 @@ class Served:
             **dict.fromkeys(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"], proxy),
             "NO_PROXY": "127.0.0.1,localhost",
             "GRADIO_TEMP_DIR": str(folder / "uploads"),
+            # Into a file, Python writes late.
+            "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "usetune.page", f"--port={self.port}"]
         self.output = folder / "output.txt"
@@ -322,8 +324,10 @@ class Served:
             connection.close()
 
     def wait(self):
+        deadline = time.monotonic() + 120
         while b"Running on" not in self.output.read_bytes():
             assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.1)
         return f"http://127.0.0.1:{self.port}/"
 
