@@ -178,28 +178,7 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
     cluster.shutdown()
 
 
-class Deadly(Quantizer):
-    """Its worker is killed, as one that lacks memory is."""
-
-    def quantize(self, embeddings):
-        with open(os.environ["DEATHS"], "a") as file:
-            file.write("one\n")
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_part_that_kills_its_workers(parquet, tmp_path, tiny, monkeypatch, ray):
-    deaths = tmp_path / "deaths"
-    monkeypatch.setenv("DEATHS", str(deaths))
-    axes = np.eye(16, dtype="float32")
-    fitted = Quantizer.fit(np.concatenate([axes, -axes]), "int8")
-    deadly = Deadly(**vars(fitted))
-    with pytest.raises(RuntimeError, match="rows 1 to 1200: 3 workers died over them"):
-        embed_corpus(parquet, tmp_path / "o", tiny, "text", precision=deadly)
-    assert deaths.read_text() == "one\n" * 3
-    assert not ray.is_initialized()
-
-
-def test_a_fault_within_a_part_stops_the_run(parquet, tmp_path, tiny):
+def test_a_fault_within_a_part_does_not_stop_the_others(parquet, tmp_path, tiny):
     (part, *_), types = cut([str(parquet)], "text", 100, tmp_path)
     worker = object.__new__(_Worker)
     worker._encoder = tiny
@@ -221,6 +200,10 @@ def test_a_fault_within_a_part_stops_the_run(parquet, tmp_path, tiny):
     with pytest.raises(RuntimeError, match="10 parts could not be embedded"):
         _follow(results, 200)
     assert len(list(results)) == 2
+    # The part has been begun twice by now. No worker gets it a fourth time.
+    faults = [worker(pd.DataFrame([asdict(part)]))["fault"][0] for _ in range(2)]
+    assert faults[0] == ""
+    assert "rows 1 to 100: 3 workers died over them" in faults[1]
     warned = own[1] | {"warnings": "part-000001: b\npart-000001: c"}
     with pytest.warns(UserWarning, match="2 warnings, the first in part-000001: b"):
         _follow(iter([warned]), 200)
