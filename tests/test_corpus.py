@@ -85,7 +85,7 @@ from tests.tiny_encoder import TinyEncoder
 from usetune.corpus import embed_corpus
 
 embed_corpus(
-    sys.argv[1], sys.argv[2], TinyEncoder(), "text", rows_per_part=5, workers=1
+    sys.argv[1], sys.argv[2], TinyEncoder(), "text", rows_per_part=20, workers=1
 )
 """
 
@@ -112,9 +112,9 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
     # Ray ends its processes when their driver is gone.
     time.sleep(2)
     first = finished(output)
-    assert 3 <= len(first) < 240
+    assert 3 <= len(first) < 60
     # As if a worker had been killed while it wrote.
-    (output / "parts" / ".part-000239.parquet.x").mkdir()
+    (output / "parts" / ".part-000059.parquet.x").mkdir()
     killed = []
 
     def kill():
@@ -126,10 +126,10 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    counts = embed_corpus(parquet, output, tiny, "text", rows_per_part=5, workers=1)
+    counts = embed_corpus(parquet, output, tiny, "text", rows_per_part=20, workers=1)
     thread.join()
-    assert len(first) < killed[0] < 240
-    assert (counts.parts, counts.rows, counts.embedded) == (240, 1200, 1200)
+    assert len(first) < killed[0] < 60
+    assert (counts.parts, counts.rows, counts.embedded) == (60, 1200, 1200)
     assert counts.rejected == 0 and not ray.is_initialized()
     check_output(output, tiny)
     after = finished(output)
@@ -161,19 +161,19 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
         output,
         tiny,
         "text",
-        rows_per_part=5,
+        rows_per_part=20,
         workers=2,
         cpus_per_worker=2,
         address=cluster.address,
     )
     thread.join()
-    assert 3 <= lost_at[0] < 240
-    assert (counts.parts, counts.embedded) == (240, 1200)
+    assert 3 <= lost_at[0] < 60
+    assert (counts.parts, counts.embedded) == (60, 1200)
     check_output(output, tiny)
     # It is left running.
     assert not ray.is_initialized()
     ray.init(address=cluster.address)
-    assert ray.cluster_resources()["CPU"] == 2
+    assert ray.cluster_resources()["CPU"] >= 2
     ray.shutdown()
     cluster.shutdown()
 
