@@ -10,8 +10,8 @@ import pytest
 
 from usetune.bias import associations, weat, weat_of_embeddings
 from usetune.bias_terms import load_bias_terms
-from usetune.charts import plot_association
 from usetune.debias import bias_direction, probe_accuracy
+from usetune.measure_charts import plot_association
 from usetune.projected import remove_direction
 from usetune.title_bias import (
     association_summary,

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from tests.test_quantization import random_units, unit
-from usetune.charts import plot_sizes
 from usetune.hamming import nearest_binary
+from usetune.measure_charts import plot_sizes
 from usetune.quantization import QuantizedCorpus, Quantizer
 from usetune.sizes import PRECISIONS, size_table
 

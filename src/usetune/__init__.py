@@ -3,13 +3,7 @@
 from usetune.bias import WEATResult, weat
 from usetune.bias_terms import load_bias_terms
 from usetune.callbacks import Measure, MeasureCallback
-from usetune.charts import (
-    plot_association,
-    plot_curves,
-    plot_runs,
-    plot_sizes,
-    plot_trade_off,
-)
+from usetune.charts import plot_curves, plot_runs, plot_trade_off
 from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
 from usetune.classes import positive_pairs_from_classes, triplets_from_classes
 from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
@@ -48,6 +42,7 @@ from usetune.losses import (
     Triplet,
 )
 from usetune.maps import compare_maps, map_2d, plot_map
+from usetune.measure_charts import plot_association, plot_sizes
 from usetune.mining import mine_hard_negatives
 from usetune.model_card import model_card
 from usetune.occupation_pairs import label_pairs
@@ -97,8 +92,8 @@ __all__ = [
     "BinaryClassificationEvaluator",
     "Cached",
     "CoSENT",
-    "CorpusCounts",
     "Contrastive",
+    "CorpusCounts",
     "CosineSquaredError",
     "DomainBenchmark",
     "DomainScores",

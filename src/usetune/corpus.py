@@ -64,10 +64,9 @@ def embed_corpus(
     """Embed the texts of files, on one machine or many, part by part.
 
     Ray Data gives the parts to workers; each holds the encoder, and writes a Parquet
-    file for a part. A worker that is lost is started again, and its part done again, up
-    to three times.
-    After any crash the same call goes on: parts that are there are whole, and only the
-    others are done.
+    file for a part. A worker that is lost is started again, and its part begun again,
+    three times at most. After any crash the same call goes on: parts that are there are
+    whole, and only the others are done.
 
     The output holds
 
