@@ -202,11 +202,9 @@ def _read_parquet(part: Part) -> pa.Table:
         # Where there are fewer groups than there were, fewer rows come.
         groups = [*range(first, min(last + 1, len(ends)))]
         for batch in file.iter_batches(_BATCH_ROWS, groups):
-            start, stop = (
-                min(max(row - position, 0), len(batch))
-                for row in (part.start, part.stop)
-            )
-            batches.append(batch.slice(start, stop - start))
+            start = max(part.start - position, 0)
+            if start < len(batch):
+                batches.append(batch.slice(start, part.stop - position - start))
             position += len(batch)
             if position >= part.stop:
                 break

@@ -1,9 +1,9 @@
 """Which rows of which files make a part of a corpus.
 
 All texts are read once before any work, so that a damaged file is found early. Parquet
-and JSON Lines are cut where they lie. A line break of a CSV file may stand
-within quotes, so that it can be read from its beginning only: CSV files are copied,
-part by part, to Parquet files in a work folder first.
+and JSON Lines are cut where they lie. A line break of a CSV file may stand within
+quotes, so that it can be read from its beginning only: CSV files are copied, part by
+part, to Parquet files in a work folder first.
 """
 
 import csv
