@@ -111,6 +111,8 @@ def build_page(
             # One at a time: an encoder uses all cores, and drawing is for one thread.
             concurrency_id="encoders",
             concurrency_limit=1,
+            # What is asked for while the last answer is awaited is answered after it.
+            trigger_mode="always_last",
             api_visibility="private",
         )
 
