@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Processes that test: each holds an encoder or two, some 2 GB.
+JOBS ?= 2
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -26,8 +28,8 @@ run: setup ## the article, from baseline to tuned: notebooks 1 to 3, then the ta
 	@echo; echo "Executed notebooks and pictures:"; ls outputs/*.ipynb outputs/*.png
 
 test: setup ## unit tests, and every notebook under nbval on the shipped data
-	$(BIN)/python -m pytest tests
-	USETUNE_DATA= $(BIN)/python -m pytest notebooks --nbval-lax
+	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile
+	USETUNE_DATA= $(BIN)/python -m pytest notebooks --nbval-lax -n $(JOBS) --dist loadfile
 
 page: setup ## open a page to try the encoder; TUNED=folder shows a tuned one beside it
 	$(BIN)/python -m usetune.page $(if $(TUNED),--tuned $(TUNED))

@@ -79,7 +79,9 @@ class Encoder(keras.Model):
             embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
         return embeddings[[row[text] for text in encoded]]
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    # Keras converts `call` neither in training nor in exports. Here, one conversion of
+    # many failed with "'TfMethodTarget' object is not callable" (TensorFlow 2.21).
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
     def _forward(self, texts: tf.Tensor) -> tf.Tensor:
         return self(texts)
 
