@@ -13,25 +13,17 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import TEXTS
-from tests.test_transformer import CONFIG, VOCABULARY
+from tests.tiny_bert import tiny_bert
 from usetune import checkpoint, load_encoder, pretrained
 from usetune.projected import ProjectedEncoder
 from usetune.saved_model import SavedModelEncoder
 from usetune.transformer import TransformerEncoder
 from usetune.use import UniversalSentenceEncoder
-from usetune.wordpiece import WordPieceTokenizer
 
 
 @pytest.fixture(scope="module")
 def bert():
-    for package in ("keras_hub", "safetensors", "huggingface_hub"):
-        pytest.importorskip(package)
-    tokenizer = WordPieceTokenizer(VOCABULARY, False, True, True)
-    encoder = TransformerEncoder(CONFIG, tokenizer, "max", 19)
-    random = np.random.default_rng(0)
-    for variable in encoder.variables:
-        variable.assign(random.normal(variable.name == "gamma", 0.5, variable.shape))
-    return encoder
+    return tiny_bert(lowercase=False, pooling="max", max_length=19)
 
 
 @pytest.fixture(scope="module")

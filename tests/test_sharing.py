@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests import fake_hub
+from tests.tiny_bert import tiny_bert
 from tests.tiny_encoder import TinyEncoder
 from usetune import load_encoder
 from usetune.handles import HUB_ID
@@ -180,16 +181,7 @@ def test_a_changed_file_on_the_hub_is_refused(hub, projected):
 
 
 def test_other_repositories(hub, tmp_path):
-    from tests.test_transformer import CONFIG, VOCABULARY
-    from usetune.transformer import TransformerEncoder
-    from usetune.wordpiece import WordPieceTokenizer
-
-    pytest.importorskip("keras_hub")
-    tokenizer = WordPieceTokenizer(VOCABULARY, True, True, True)
-    encoder = TransformerEncoder(CONFIG, tokenizer, "mean", 21)
-    for number, variable in enumerate(encoder.variables):
-        random = np.random.default_rng(number)
-        variable.assign(random.normal(size=variable.shape))
+    encoder = tiny_bert()
     encoder.save(tmp_path / "bert")
     files = contents(tmp_path / "bert")
     del files["usetune.json"]

@@ -19,6 +19,7 @@ import scipy.special
 import tensorflow as tf
 
 from tests.conftest import TEXTS
+from tests.tiny_bert import CONFIG, VOCABULARY, tiny_bert
 from usetune import (
     datasets,
     fine_tune,
@@ -34,27 +35,6 @@ from usetune.wordpiece import WordPieceTokenizer
 GOLDEN = json.loads(
     (Path(__file__).parent / "fixtures" / "minilm.json").read_text("utf-8")
 )
-VOCABULARY = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *"abcdefghijklmnopqrstuvwxyz,.é",
-    *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyzé"),
-    "one",
-    "two",
-    "three",
-]
-CONFIG = {
-    "model_type": "bert",
-    "vocab_size": 70,
-    "hidden_size": 12,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 20,
-    "max_position_embeddings": 21,
-}
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +53,7 @@ def minilm(wheel_folder):
 @pytest.fixture(scope="module")
 def tiny():
     """A small encoder with random weights. Tests leave them alone."""
-    for package in ("keras_hub", "safetensors", "huggingface_hub"):
-        pytest.importorskip(package)
-    tokenizer = WordPieceTokenizer(VOCABULARY, True, True, True)
-    encoder = TransformerEncoder(CONFIG, tokenizer, "mean", 21)
-    random = np.random.default_rng(0)
-    for variable in encoder.variables:
-        variable.assign(random.normal(variable.name == "gamma", 0.5, variable.shape))
-    return encoder
+    return tiny_bert()
 
 
 @pytest.fixture(scope="module")
