@@ -17,7 +17,7 @@ from usetune.corpus_listing import (
     read_plan,
     write_plan,
 )
-from usetune.corpus_parts import is_whole, part_counts
+from usetune.corpus_parts import embedded_rows, part_counts
 from usetune.corpus_plan import Part, cut, staged_path
 from usetune.corpus_workers import import_ray, run
 from usetune.encoder import Encoder
@@ -144,7 +144,7 @@ def embed_corpus(
         parts, types = plan
     if isinstance(precision, Quantizer):
         precision.save(output / QUANTIZER)
-    missing = [part for part in parts if not is_whole(part, output)]
+    missing = [part for part in parts if embedded_rows(part, output) is None]
     if missing:
         if any(_lacks_copy(part, work) for part in missing):
             cut(list(files), column, rows_per_part, work)

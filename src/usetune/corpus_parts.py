@@ -73,13 +73,15 @@ def embed_part(
         pq.write_table(table, temporary, use_dictionary=names, write_page_checksum=True)
 
 
-def is_whole(part: Part, output: Path) -> bool:
-    """Whether a part is there. A power cut can leave a file without its end."""
+def embedded_rows(part: Part, output: Path) -> int | None:
+    """Rows of the file of a part, None where it is missing or not whole.
+
+    A power cut can leave a file without its end.
+    """
     try:
-        pq.read_metadata(part_path(output, part))
+        return pq.read_metadata(part_path(output, part)).num_rows
     except (FileNotFoundError, pa.ArrowInvalid):
-        return False
-    return True
+        return None
 
 
 def part_counts(part: Part, output: Path) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from usetune.corpus_listing import (
     precision_name,
     read_corpus_listing,
 )
-from usetune.corpus_parts import is_whole, part_path
+from usetune.corpus_parts import embedded_rows, part_path
 from usetune.corpus_plan import EMBEDDING
 from usetune.encoder import Encoder
 from usetune.quantization import Quantizer
@@ -58,7 +58,8 @@ class EmbeddedCorpus:
                 f"Received: {folder}"
             )
         paths = [part_path(self.folder, part) for part in listing["parts"]]
-        missing = [p.name for p in listing["parts"] if not is_whole(p, self.folder)]
+        counts = {p.name: embedded_rows(p, self.folder) for p in listing["parts"]}
+        missing = [name for name, count in counts.items() if count is None]
         if missing:
             raise ValueError(
                 f"{folder} lacks {len(missing)} of {len(paths)} parts, {missing[0]} "
@@ -75,7 +76,7 @@ class EmbeddedCorpus:
                     f"{self.folder / QUANTIZER} is not the quantizer of these codes"
                 )
         self._paths = paths
-        self._ends = np.cumsum([pq.read_metadata(path).num_rows for path in paths])
+        self._ends = np.cumsum(list(counts.values()))
         self._read: tuple[int, np.ndarray] | None = None
         self.dim = self[:0].shape[1]
 

@@ -203,7 +203,8 @@ def _follow(results: Iterator[dict[str, Any]], total: int) -> None:
     with tqdm(total=total, desc="embed_corpus", unit="row", unit_scale=True) as bar:
         for result in results:
             bar.update(result["rows"])
-            faults += filter(None, [result["fault"]])
+            if result["fault"]:
+                faults.append(result["fault"])
             messages += filter(None, result["warnings"].split("\n"))
             if len(faults) == _FAULTS:
                 break
