@@ -9,7 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from usetune import FusedAdam, fine_tune, label_pairs, read_occupations, warmup_cosine
+from tests.tiny_encoder import TinyEncoder
+from usetune import (
+    GIST,
+    FusedAdam,
+    fine_tune,
+    label_pairs,
+    read_occupations,
+    warmup_cosine,
+)
 from usetune.datasets import shipped
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "seed": 5, "patience": 9}
@@ -131,6 +139,37 @@ def test_another_encoder_or_other_pairs_are_refused(base, checkpoint):
             checkpoint=checkpoint,
             **SETTINGS,
         )
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_another_guide_is_refused(tiny, tmp_path):
+    """No configuration tells guides apart, only what they say."""
+    path = tmp_path / "state.npz"
+    settings = {"epochs": 1, "checkpoint": path}
+    sets = {"one": pairs(), "two": pairs()}
+    fine_tune(tiny, pairs(), loss=GIST(tiny), **settings)
+    assert fine_tune(tiny, pairs(), loss=GIST(tiny.copy()), **settings).record[
+        "resumed"
+    ]
+    with pytest.raises(ValueError, match=r"differs in \['data'\]"):
+        fine_tune(tiny, pairs(), loss=GIST(TinyEncoder(seed=1)), **settings)
+    path.unlink()
+    fine_tune(tiny, sets, loss={"two": GIST(tiny)}, **settings)
+    with pytest.raises(ValueError, match=r"differs in \['data two'\]"):
+        fine_tune(tiny, sets, loss={"two": GIST(TinyEncoder(seed=1))}, **settings)
+
+
+def test_a_guide_is_asked_once_for_each_text(tiny, tmp_path):
+    class Guide:
+        texts = []
+
+        def encode(self, texts):
+            self.texts += texts
+            return tiny.encode(texts)
+
+    checkpoint = tmp_path / "state.npz"
+    fine_tune(tiny, pairs(), loss=GIST(Guide()), epochs=1, checkpoint=checkpoint)
+    assert len(Guide.texts) <= pairs()[["anchor", "positive"]].size
 
 
 def test_a_damaged_file_is_refused(base, checkpoint, tmp_path):

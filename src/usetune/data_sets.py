@@ -1,12 +1,13 @@
 """Training data with its loss, its validation and its batches, ready to be fed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from usetune.resume import digest
+from usetune.digests import digest_arrays, digest_settings, digest_table
 from usetune.shapes import check_rows, shape_of
 from usetune.splits import split_pairs
 from usetune.tasks import Task, task_for
@@ -37,12 +38,25 @@ class DataSet:
         columns = self.task.columns
         return [text for table in tables for text in table[columns].to_numpy().ravel()]
 
-    def digest(self) -> list[str]:
-        """What tells this data set, its loss and batches from another."""
+    def digest(self, targets: Sequence[np.ndarray]) -> str:
+        """What tells this data set, its loss and batches from another.
+
+        Args:
+            targets: of training and validation, as a `Feed` has them. What a guide
+                says is in them, and in no configuration of a loss.
+
+        Returns:
+            64 hexadecimal digits.
+
+        Raises:
+            TypeError: if the configuration of the loss holds something else than
+                numbers, texts, arrays, and mappings and lists of them.
+        """
         task = self.task
         settings = [type(task.loss).__name__, task.loss.get_config()]
         settings += [task.batches, task.batch_size]
-        return [digest(part) for part in (self.training, self.validation, settings)]
+        tables = [digest_table(table) for table in (self.training, self.validation)]
+        return digest_settings([*tables, digest_arrays(targets), settings])
 
     def probes(self) -> list[str]:
         """Some distinct texts of the validation."""

@@ -34,6 +34,8 @@ class Feed:
         one_pass: for each task the batches of one pass over its table, as row numbers.
         steps: batches of a pass over all tables.
         target_shapes: for each task the shape of a target, without the batch.
+        targets: for each task what the loss compares with, float32 (n, …); of several
+            tasks (n, 1 + width), see above.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Feed:
                 )
                 for number, target in enumerate(targets)
             ]
-        self._targets = targets
+        self.targets = targets
         self._passes = [task.passes(table) for task, table in pairs]
         self._mixing, self._seed = mixing, seed
         self.one_pass = [
@@ -112,14 +114,14 @@ class Feed:
         def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             feed = reference()
             for number, rows in plan(feed):
-                yield feed._texts[number][rows], feed._targets[number][rows]
+                yield feed._texts[number][rows], feed.targets[number][rows]
 
         def spec(arrays: list[np.ndarray], dtype: tf.DType) -> tf.TensorSpec:
             shapes = {array.shape[1:] for array in arrays}
             shape = shapes.pop() if len(shapes) == 1 else (None,)
             return tf.TensorSpec((None, *shape), dtype)
 
-        signature = (spec(self._texts, tf.string), spec(self._targets, tf.float32))
+        signature = (spec(self._texts, tf.string), spec(self.targets, tf.float32))
         data = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return data.prefetch(tf.data.AUTOTUNE)
 

@@ -1,6 +1,5 @@
 """The state of a training in a file, from which a killed run goes on."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -9,9 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from usetune.callbacks import Watch
+
+# By its old name, for what is still to be turned to `usetune.digests`.
+from usetune.digests import digest_settings as digest  # noqa: F401
 from usetune.files import replacing
 
 
@@ -21,13 +22,12 @@ class TrainingState(keras.callbacks.Callback):
     Args:
         path: the file.
         watch: whose state is stored too.
-        run: what was started, by name; a file of another run is refused.
+        run: what was started, digests by name; a file of another run is refused.
     """
 
-    def __init__(self, path: str | Path, watch: Watch, run: dict[str, Any]) -> None:
+    def __init__(self, path: str | Path, watch: Watch, run: dict[str, str]) -> None:
         super().__init__()
-        self._path, self._watch = Path(path), watch
-        self._run = {name: digest(value) for name, value in run.items()}
+        self._path, self._watch, self._run = Path(path), watch, run
 
     def on_epoch_end(self, epoch: int, logs: Any) -> None:
         """Write the file anew."""
@@ -83,26 +83,3 @@ class TrainingState(keras.callbacks.Callback):
         ):
             for number, variable in enumerate(variables):
                 variable.assign(arrays[f"{kind}/{number}"])
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of data, weights, or settings."""
-    sha = hashlib.sha256()
-    if isinstance(value, pd.DataFrame):
-        sha.update(repr(list(value.columns)).encode())
-        sha.update(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())
-    elif isinstance(value, list) and value and isinstance(value[0], np.ndarray):
-        for array in value:
-            sha.update(np.ascontiguousarray(array))
-    else:
-        sha.update(json.dumps(_nameless(value), default=str, sort_keys=True).encode())
-    return sha.hexdigest()
-
-
-def _nameless(value: Any) -> Any:
-    """Settings without the names that Keras numbers within a process."""
-    if isinstance(value, dict):
-        return {key: _nameless(own) for key, own in value.items() if key != "name"}
-    if isinstance(value, (list, tuple)):
-        return [_nameless(own) for own in value]
-    return value

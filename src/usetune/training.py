@@ -14,6 +14,7 @@ from usetune.callbacks import Measure, Watch, best_encoder
 from usetune.checks import Alarms, check_batches, check_margin
 from usetune.data_sets import data_sets
 from usetune.devices import float16_on_gpu, training_strategy
+from usetune.digests import digest_arrays, digest_settings
 from usetune.encoder import Encoder
 from usetune.feed import Feed
 from usetune.losses import EmbeddingLoss
@@ -32,7 +33,7 @@ Loss = EmbeddingLoss | str
 
 @dataclass(frozen=True)
 class FineTuned:
-    """What `fine_tune` returns.
+    """What `fine_tune` returns, and `fine_tune_soup`, whose differences are told there.
 
     Attributes:
         encoder: the tuned encoder, independent of the one it started from.
@@ -206,13 +207,18 @@ def fine_tune(
         ]
     followers += callbacks
     if checkpoint is not None:
-        run = {f"data {part.name}".strip(): part.digest() for part in data}
+        targets = zip(feed.targets, held_out.targets, strict=True)
+        run = {
+            f"data {part.name}".strip(): part.digest(own)
+            for part, own in zip(data, targets, strict=True)
+        }
+        weights = [*student.get_weights(), *student.projections]
         run |= {
-            "encoder": [*student.get_weights(), *student.projections],
-            "optimizer": model.optimizer.get_config(),
-            "settings": [*settings.values()],
-            "seed": seed,
-            "frozen": [*frozen],
+            "encoder": digest_arrays(weights),
+            "optimizer": digest_settings(model.optimizer.get_config()),
+            "settings": digest_settings([*settings.values()]),
+            "seed": digest_settings(seed),
+            "frozen": digest_settings([*frozen]),
         }
         state = TrainingState(checkpoint, watch, run)
         state.restore(model)
