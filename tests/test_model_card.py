@@ -200,6 +200,34 @@ def test_what_a_resumed_training_says(tuned):
     assert "from epoch" not in card(tuned).split("### Environment")[1]
 
 
+def test_an_average_names_its_members(tiny, pairs):
+    settings = {"validation": pairs, "members": 3, "seed": 7, "epochs": 2}
+    soup = usetune.fine_tune_soup(tiny, pairs, **settings)
+    markdown = card(soup)
+    assert (
+        "The average of 3 encoders, weight by weight, that were trained from the same "
+        "start, on the same data, with the seeds 7, 8, 9." in markdown
+    )
+    *_, given, members, log = tables(markdown)
+    assert ["seed", "[7, 8, 9]"] in given
+    assert members[0] == ["member", "seed", "epochs", "steps", "kept epoch"]
+    outcomes = soup.record["members"]
+    for row, own in zip(members[1:], outcomes, strict=True):
+        expected = (own[key] for key in ("seed", "epochs", "steps", "kept_epoch"))
+        assert row[1:] == [str(value) for value in expected]
+    assert [row[0] for row in members[1:]] == ["0", "1", "2"]
+    assert log[0] == ["member", "epoch", *soup.history.columns]
+    assert [row[:2] for row in log[1:]] == [[m, e] for m in "012" for e in "012"]
+    bold = [line for line in markdown.splitlines() if line.startswith("| **")]
+    assert [line.split(" | ")[:2] for line in bold] == [
+        [f"| **{place}**", f"**{own['kept_epoch']}**"]
+        for place, own in enumerate(outcomes)
+    ]
+    seconds = ", ".join(f"{own['seconds']:,} seconds" for own in outcomes)
+    assert f"Training took {seconds}." in markdown
+    assert "tuned on a data set of 20 examples" in markdown
+
+
 @pytest.mark.parametrize("result", ["tuned", "tiny"])
 def test_the_snippet_runs_and_prints_what_it_says(request, monkeypatch, result):
     result = request.getfixturevalue(result)

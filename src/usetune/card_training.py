@@ -17,13 +17,20 @@ def training_sections(
     """Data, settings, log and environment of a training.
 
     Args:
-        record: of a `usetune.FineTuned`.
-        history: likewise; the row of the kept epoch is bold.
+        record: of a `usetune.FineTuned`, of one training or of an average.
+        history: likewise; rows of kept epochs are bold.
 
     Yields:
         Markdown, block by block.
     """
+    members = record.get("members")
     yield "## Training"
+    if members:
+        seeds = ", ".join(str(member["seed"]) for member in members)
+        yield (
+            f"The average of {len(members)} encoders, weight by weight, that were "
+            f"trained from the same start, on the same data, with the seeds {seeds}."
+        )
     for part in record["data"]:
         training, name = part["training"], part["name"]
         yield f"### Data: {escape(name)}" if name else "### Data"
@@ -48,24 +55,50 @@ def training_sections(
     known = [[key, _in_words(own)] for key, own in settings.items() if own is not None]
     yield table(["setting", "value"], known)
     yield "### Log"
-    yield (
-        f"{record['epochs']} epochs, {record['steps']:,} steps. Epoch 0 is before "
-        f"training; the encoder has the weights of epoch {record['kept_epoch']}."
-    )
-    log = [
-        [epoch, *(number(value, ".4g") for value in row)]
-        for epoch, row in zip(history.index, history.to_numpy(), strict=True)
-    ]
-    yield table(["epoch", *history.columns], log, bold=record["kept_epoch"])
+    yield from _log(record, history)
     yield "### Environment"
-    hardware, resumed = record["hardware"], record["resumed"]
+    hardware = record["hardware"]
     devices = [*hardware["gpus"], f"{hardware['cpus']} CPUs ({hardware['machine']})"]
     versions = [f"{package} {own}" for package, own in record["versions"].items()]
-    since = f" from epoch {resumed + 1} on" if resumed else ""
+    took = ", ".join(
+        f"{own['seconds']:,} seconds"
+        + (f" from epoch {own['resumed'] + 1} on" if own["resumed"] else "")
+        for own in members or [record]
+    )
     yield (
         f"{escape(', '.join(devices))}. {escape(', '.join(versions))}. Training "
-        f"took {record['seconds']:,} seconds{since}."
+        f"took {took}."
     )
+
+
+def _log(record: Mapping[str, Any], history: pd.DataFrame) -> Iterator[str]:
+    members = record.get("members")
+    if members:
+        names = ("epochs", "steps", "kept_epoch")
+        rows = [
+            [place, member["seed"], *(f"{member[name]:,}" for name in names)]
+            for place, member in enumerate(members)
+        ]
+        yield table(["member", "seed", "epochs", "steps", "kept epoch"], rows)
+        yield (
+            "Epoch 0 is before training; what was averaged are the weights of each "
+            "member's kept epoch."
+        )
+        kept = [(place, own["kept_epoch"]) for place, own in enumerate(members)]
+    else:
+        yield (
+            f"{record['epochs']} epochs, {record['steps']:,} steps. Epoch 0 is before "
+            "training; the encoder has the weights of epoch "
+            f"{record['kept_epoch']}."
+        )
+        kept = [record["kept_epoch"]]
+    keys = history.index.to_frame().to_numpy().tolist()
+    log = [
+        [*key, *(number(value, ".4g") for value in row)]
+        for key, row in zip(keys, history.to_numpy(), strict=True)
+    ]
+    head = [*history.index.names, *history.columns]
+    yield table(head, log, bold=[history.index.get_loc(key) for key in kept])
 
 
 def classes(described: Any) -> Iterator[str]:

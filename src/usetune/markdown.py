@@ -1,7 +1,7 @@
 """Any text as Markdown that shows it as it is."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -23,19 +23,21 @@ def escape(text: object) -> str:
 
 
 def table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], bold: int | None = None
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    bold: Collection[int] = (),
 ) -> str:
     """A Markdown table.
 
     Args:
         head: names of the columns.
         rows: their cells.
-        bold: the number of a row to emphasise.
+        bold: numbers of rows to emphasise.
     """
     lines = [_row(map(escape, head)), _row("---" for _ in head)]
     for number, row in enumerate(rows):
         cells = [escape(cell) for cell in row]
-        if number == bold:
+        if number in bold:
             cells = [f"**{cell}**" for cell in cells]
         lines.append(_row(cells))
     return "\n".join(lines)

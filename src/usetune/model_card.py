@@ -38,8 +38,10 @@ def model_card(
     The first rows of the training data are shown in it.
 
     Args:
-        result: what `fine_tune` returned. Of an `Encoder` alone, an average of several
-            say, the card has no training; ``description`` should say how it was made.
+        result: what `fine_tune` or `fine_tune_soup` returned. Of what was made from
+            its encoder, by `interpolate` say, give
+            ``dataclasses.replace(result, encoder=made)``, and say in ``description``
+            how it was made. Of an `Encoder` alone the card has no training.
         name: of the encoder.
         base: of the encoder that it was tuned from. A name on the Hub, ``owner/model``,
             is put into the header too, as ``base_model``.

@@ -15,6 +15,8 @@ from usetune.data_sets import DataSet
 from usetune.encoder import Encoder
 from usetune.versions import package_versions
 
+# What `describe_outcome` tells.
+OUTCOME = ("epochs", "steps", "best_epoch", "kept_epoch", "resumed", "seconds")
 _SAMPLE_ROWS = 3
 
 

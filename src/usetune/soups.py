@@ -1,6 +1,7 @@
 """Averages of weights: several tuned encoders, or a tuned one and its base."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pandas as pd
 from usetune.callbacks import Measure
 from usetune.domain import DomainBenchmark
 from usetune.encoder import Encoder
-from usetune.training import fine_tune
+from usetune.record import OUTCOME
+from usetune.training import FineTuned, Pairs, fine_tune
 
 # Rows of a weight that `interpolate` handles at a time.
 _ROWS = 4096
@@ -59,12 +61,15 @@ def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
 
 def fine_tune_soup(
     encoder: Encoder,
-    pairs: pd.DataFrame,
+    pairs: Pairs,
     *,
     members: int = 3,
     seed: int = 0,
+    validation: Pairs | None = None,
+    checkpoint: str | Path | None = None,
+    log_dir: str | Path | None = None,
     **settings: Any,
-) -> Encoder:
+) -> FineTuned:
     """Fine-tune several times from one start, and average the weights.
 
     The average is often better than each of its members, on what was learned and on
@@ -74,24 +79,61 @@ def fine_tune_soup(
     Args:
         encoder: where every member starts; left as it is.
         pairs: as of `fine_tune`.
-        members: how many; member i has the seed ``seed`` + i.
-        seed: of the first member.
-        **settings: further arguments of `fine_tune`; without ``validation``, every
-            member splits the pairs by its own seed.
+        members: how many; member i, from 0, has the seed ``seed`` + i.
+        seed: of the first member, and of the split.
+        validation: as of `fine_tune`. By default the pairs are split once, for all
+            members: what one was trained on must not validate the average.
+        checkpoint: a file for each member: of "run.npz" these are run.0.npz, run.1.npz
+            and so on.
+        log_dir: a folder with a folder for each member: member_0, member_1 and so on.
+        **settings: further arguments of `fine_tune`.
 
     Returns:
-        The average encoder.
+        The average encoder with what was measured on the way to it. ``history`` has
+        the index levels member and epoch. ``training`` and ``validation`` are those of
+        every member. ``record`` has every member's seed in its settings, and instead of
+        one outcome a list, ``members``: of each its seed and what `describe_outcome`
+        tells.
 
     Raises:
         ValueError: if ``members`` is not positive, or as `fine_tune`.
     """
     if members < 1:
         raise ValueError(f"members must be at least 1. Received: {members}")
-    soup = fine_tune(encoder, pairs, seed=seed, **settings).encoder
-    for number in range(1, members):
-        member = fine_tune(encoder, pairs, seed=seed + number, **settings).encoder
-        soup = interpolate(soup, member, 1 / (number + 1))
-    return soup
+    histories, outcomes = [], []
+    for number in range(members):
+        member = fine_tune(
+            encoder,
+            pairs,
+            validation=validation,
+            seed=seed + number,
+            checkpoint=_checkpoint_of(number, checkpoint),
+            log_dir=None if log_dir is None else Path(log_dir) / f"member_{number}",
+            **settings,
+        )
+        histories.append(member.history)
+        outcome = {name: member.record.pop(name) for name in OUTCOME}
+        outcomes.append({"seed": seed + number, **outcome})
+        if number == 0:
+            soup, record = member.encoder, member.record
+            pairs, validation = member.training, member.validation
+        else:
+            soup = interpolate(soup, member.encoder, 1 / (number + 1))
+    record["settings"]["seed"] = [outcome["seed"] for outcome in outcomes]
+    return FineTuned(
+        encoder=soup,
+        history=pd.concat(dict(enumerate(histories)), names=["member"]),
+        training=pairs,
+        validation=validation,
+        record=record | {"members": outcomes},
+    )
+
+
+def _checkpoint_of(number: int, checkpoint: str | Path | None) -> Path | None:
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 
 def trade_off(
