@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from usetune.bootstrap import bootstrap, interval_table
 from usetune.corpus_search import EmbeddedCorpus
-from usetune.files import replacing
-from usetune.folder import check_new
+from usetune.files import check_new, replacing
 from usetune.retrieval import nearest
 
 _INDEX = "index.faiss"

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from tensorboard.plugins.projector import ProjectorConfig, visualize_embeddings
 
-from usetune.files import replacing
-from usetune.folder import check_new
+from usetune.files import check_new, replacing
 from usetune.texts import utf8
 
 _METADATA = "metadata.tsv"

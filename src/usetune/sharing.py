@@ -10,8 +10,7 @@ import warnings
 from pathlib import Path
 
 from usetune.encoder import Encoder
-from usetune.files import replacing
-from usetune.folder import check_new
+from usetune.files import check_new, replacing
 from usetune.handles import HUB_ID, KAGGLE_HANDLE, library
 
 
