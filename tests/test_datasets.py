@@ -1,6 +1,7 @@
 import hashlib
 import http.server
 import threading
+import tomllib
 
 import pytest
 
@@ -65,6 +66,42 @@ def test_the_users_folder_comes_first(server, monkeypatch, tmp_path):
     (tmp_path / "file.csv").write_bytes(b"changed")
     with pytest.raises(ValueError, match="file.csv .*USETUNE_DATA.* not the file"):
         datasets.find("file.csv", server.url, SHA256)
+
+
+def a_package(monkeypatch, folder, *files):
+    """Let usetune lie in a folder, with files beside it."""
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(file))
+    folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(datasets, "_PACKAGE", folder)
+
+
+def test_the_package_has_its_own_data(monkeypatch, tmp_path):
+    package = tmp_path / "lib" / "site-packages" / "usetune"
+    own = package / "data" / "files" / "a.csv"
+    others = tmp_path / "lib" / "data" / "a.csv", tmp_path / "lib" / "pyproject.toml"
+    a_package(monkeypatch, package, own, *others)
+    assert datasets.shipped("a.csv") == own
+    own.unlink()
+    with pytest.raises(FileNotFoundError, match="a.csv is in none of [^,]*data.files$"):
+        datasets.shipped("a.csv")
+
+
+def test_a_checkout_has_its_data_at_the_top(monkeypatch, tmp_path):
+    beside, project = tmp_path / "data" / "a.csv", tmp_path / "pyproject.toml"
+    a_package(monkeypatch, tmp_path / "src" / "usetune", beside, project)
+    assert datasets.shipped("a.csv") == beside
+    project.unlink()
+    with pytest.raises(FileNotFoundError, match="a.csv is in none of"):
+        datasets.shipped("a.csv")
+
+
+def test_the_wheel_has_the_data_where_it_is_looked_for():
+    root = datasets._PACKAGE.parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"data": "usetune/data/files"}
 
 
 def test_shipped():

@@ -19,9 +19,14 @@ def shipped(name: str) -> Path:
         name: its name in the folder ``data``.
 
     Raises:
-        FileNotFoundError: if it is neither in the checkout nor in the installed wheel.
+        FileNotFoundError: if it is neither in the package nor, where the package is
+            used from a checkout, in the checkout.
     """
-    folders = [_PACKAGE.parents[1] / "data", _PACKAGE / "data"]
+    folders = [_PACKAGE / "data" / "files"]
+    root = _PACKAGE.parents[1]
+    # Of an installed package, this folder is Python's or anyone's.
+    if _PACKAGE.parent == root / "src" and (root / "pyproject.toml").is_file():
+        folders.append(root / "data")
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
