@@ -128,7 +128,7 @@ def _read_json(path: Path, kind: type = dict) -> Any:
 
 
 def _check_config(config: dict[str, Any]) -> None:
-    """Refuse what `_network` does not compute."""
+    """Refuse what `build_network` does not compute."""
     for field, allowed, default in (
         ("model_type", ["bert"], None),
         ("hidden_act", list(ACTIVATIONS), "gelu"),
