@@ -117,6 +117,15 @@ def test_export_does_not_overwrite(small, tmp_path):
         small.export(tmp_path)
 
 
+def test_only_saved_models_are_exported(tiny, tmp_path):
+    for format in ("onnx", "tf_saved_models"):
+        with pytest.raises(ValueError, match=f"'tf_saved_model'. Received: '{format}'"):
+            tiny.export(tmp_path / "exported", format=format)
+    assert not [*tmp_path.iterdir()]
+    tiny.export(tmp_path / "exported", format="tf_saved_model")
+    assert (tmp_path / "exported" / "saved_model.pb").is_file()
+
+
 def test_interrupted_save_leaves_the_old_file_whole(small, tmp_path, monkeypatch):
     path = tmp_path / "encoder.npz"
     small.save(path)

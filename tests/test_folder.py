@@ -308,6 +308,81 @@ def test_only_new_folders_are_written(tiny, tmp_path):
     assert load_encoder(tmp_path / "empty").dim == tiny.dim
 
 
+@pytest.mark.parametrize("kind", ["use", "bert", "saved_model", "projected"])
+def test_a_saved_folder_is_replaced_if_one_says_so(kind, request, tmp_path):
+    encoder = KINDS[kind][0](request.getfixturevalue)
+    folder = tmp_path / "saved"
+    request.getfixturevalue("tiny").truncate(3).save(folder)
+    (folder / "README.md").write_text("the card of the old one")
+    with pytest.raises(FileExistsError, match="saved exists"):
+        encoder.save(folder)
+    encoder.save(folder, overwrite=True)
+    encoder.save(folder, True)
+    assert type(load_encoder(folder)) is KINDS[kind][1]
+    assert not (folder / "README.md").exists()
+    assert [*tmp_path.iterdir()] == [folder]
+
+
+def test_nothing_but_a_saved_folder_is_replaced(tiny, tmp_path):
+    def contents():
+        return {path: path.is_file() and path.read_bytes() for path in files}
+
+    (tmp_path / "file").write_text("kept")
+    tiny.export(tmp_path / "exported")
+    for name in ("mine", "damaged", "git"):
+        tiny.save(tmp_path / name)
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    (tmp_path / "damaged" / "usetune.json").write_text("{}")
+    (tmp_path / "git" / ".git").mkdir()
+    (tmp_path / "git" / ".git" / "HEAD").write_text("kept")
+    files = [*tmp_path.rglob("*")]
+    before = contents()
+    for name, reason in (
+        ("file", "file has no usetune.json"),
+        ("exported", "exported has no usetune.json"),
+        ("mine", r"mine also holds \['notes.txt'\]"),
+        ("damaged", "damaged cannot be read .*usetune.json must be of the format"),
+        ("git", r"git also holds \['.git/HEAD'\]"),
+    ):
+        with pytest.raises(
+            FileExistsError, match=f"save.. wrote is replaced; .*{reason}"
+        ):
+            tiny.save(tmp_path / name, overwrite=True)
+    assert contents() == before and [*tmp_path.rglob("*")] == files
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["writing", "moving the old", "moving the new"])
+def test_the_old_folder_survives(tiny, tmp_path, monkeypatch, where, error):
+    folder = tmp_path / "saved"
+    tiny.save(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    texts = ["a b", "c"]
+    expected = load_encoder(folder).encode(texts)
+    replace, other = os.replace, tiny.truncate(3)
+
+    def fail(source, target):
+        if folder == Path(source if where == "moving the old" else target):
+            # Only once: the old one has to be moved back.
+            monkeypatch.setattr(os, "replace", replace)
+            raise error
+        replace(source, target)
+
+    def fail_to_write(*_, **__):
+        raise error
+
+    if where == "writing":
+        monkeypatch.setattr(json, "dumps", fail_to_write)
+    else:
+        monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(type(error)):
+        other.save(folder, overwrite=True)
+    monkeypatch.undo()
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert after == before and [*tmp_path.iterdir()] == [folder]
+    np.testing.assert_array_equal(load_encoder(folder).encode(texts), expected)
+
+
 @pytest.mark.parametrize("where", ["numpy.savez", "numpy.save", "json.dumps"])
 def test_a_save_that_is_interrupted_leaves_nothing(use, tmp_path, monkeypatch, where):
     def full_disk(target, *_, **__):

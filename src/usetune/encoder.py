@@ -140,24 +140,29 @@ class Encoder(keras.Model):
 
         return ProjectedEncoder(self, first_components(self, dim))
 
-    def save(self, filepath: str | Path) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save as a folder that `usetune.load_encoder` reads back, also elsewhere.
 
         usetune.json in it lists every file with its SHA-256. An encoder that has no
         files of its own is saved as its `export`, and comes back as a
-        `SavedModelEncoder`. An interrupted save leaves nothing behind.
+        `SavedModelEncoder`. An interrupted save leaves nothing behind, and an older
+        folder as it was.
 
         Args:
             filepath: the folder to create.
+            overwrite: replace a folder that `save` wrote, with its README.md if it has
+                one. Nothing else is ever deleted.
 
         Raises:
-            FileExistsError: if ``filepath`` exists and is not an empty folder.
+            FileExistsError: if ``filepath`` exists and is not an empty folder; with
+                ``overwrite``, if it is not a folder that `save` wrote, or holds files
+                that its usetune.json does not list.
             ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
-        with new_folder(filepath, self, "saved_model") as folder:
+        with new_folder(filepath, self, "saved_model", overwrite) as folder:
             self.export(folder)
 
-    def export(self, filepath: str | Path) -> None:
+    def export(self, filepath: str | Path, format: str = "tf_saved_model") -> None:
         """Export as a reusable TF2 SavedModel folder.
 
         `tensorflow_hub.load` takes it, and so does ``hub.KerasLayer`` of legacy
@@ -167,10 +172,14 @@ class Encoder(keras.Model):
 
         Args:
             filepath: the folder to create.
+            format: "tf_saved_model"; other formats of Keras hold no strings.
 
         Raises:
             FileExistsError: if ``filepath`` exists.
+            ValueError: if ``format`` is another.
         """
+        if format != "tf_saved_model":
+            raise ValueError(f"format must be 'tf_saved_model'. Received: {format!r}")
         if Path(filepath).exists():
             raise FileExistsError(f"export() creates a new folder; {filepath} exists")
         saved = tf.train.Checkpoint()

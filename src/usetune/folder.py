@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usetune.files import replacing
+from usetune.files import check_new, is_new, replacing
 from usetune.versions import package_versions
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LISTING = "usetune.json"
 VERSION = 1
 _FORMAT = "usetune-encoder"
+# Written beside an encoder that is shared, and not listed.
+_CARD = "README.md"
 # What an encoder of each kind cannot be read without.
 _NEEDED = {
     "use": {"delta.npz", "sentencepiece.model"},
@@ -36,16 +38,21 @@ _NEEDED = {
 
 @contextmanager
 def new_folder(
-    filepath: str | Path, encoder: Encoder, kind: str, **options: Any
+    filepath: str | Path,
+    encoder: Encoder,
+    kind: str,
+    overwrite: bool = False,
+    **options: Any,
 ) -> Iterator[Path]:
     """Give a folder to write an encoder's files to; then list them and rename it.
 
-    If the block raises, nothing is left behind.
+    If the block raises, nothing is left behind, and an older folder stays.
 
     Args:
         filepath: the folder to create.
         encoder: what is saved.
         kind: "use", "bert", "saved_model" or "projected".
+        overwrite: replace a folder that was written here before, with its README.md.
         **options: of the encoder, for people: loading reads them from the files.
 
     Yields:
@@ -53,15 +60,19 @@ def new_folder(
 
     Raises:
         ValueError: if ``filepath`` ends as a file of weights does.
-        FileExistsError: if ``filepath`` exists and is not an empty folder.
+        FileExistsError: if ``filepath`` exists and is not an empty folder; with
+            ``overwrite``, if it is not one of an encoder, or holds other files.
     """
     if Path(filepath).suffix in (".npz", ".keras", ".h5"):
         raise ValueError(
             "an encoder is saved as a folder, and only a Universal Sentence Encoder "
             f"can be saved as an .npz file. Received: {filepath}"
         )
-    check_new(filepath)
-    with replacing(filepath) as folder:
+    if overwrite:
+        _check_replaceable(Path(filepath))
+    else:
+        check_new(filepath)
+    with replacing(filepath, overwrite) as folder:
         yield folder
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         content = {
@@ -82,15 +93,25 @@ def new_folder(
         (folder / LISTING).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def check_new(filepath: str | Path) -> None:
-    """Refuse a path where something is, but for an empty folder.
+def _check_replaceable(path: Path) -> None:
+    """Refuse to delete anything but a folder that `new_folder` wrote.
 
     Raises:
-        FileExistsError: naming it.
+        FileExistsError: naming what else is there.
     """
-    path = Path(filepath)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"a new folder is needed; {path} exists")
+    if is_new(path):
+        return
+    refused = f"only a folder that save() wrote is replaced; {path}"
+    if not (path / LISTING).is_file():
+        raise FileExistsError(f"{refused} has no {LISTING}")
+    try:
+        files = read_listing(path)["files"]
+    except ValueError as error:
+        raise FileExistsError(f"{refused} cannot be read ({error})") from error
+    found = {p.relative_to(path).as_posix() for p in path.rglob("*") if not p.is_dir()}
+    others = sorted(found - files.keys() - {LISTING, _CARD})
+    if others:
+        raise FileExistsError(f"{refused} also holds {others[:5]}")
 
 
 def read_listing(folder: Path) -> dict[str, Any]:

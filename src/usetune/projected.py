@@ -79,14 +79,20 @@ class ProjectedEncoder(Encoder):
         """An independent encoder with the same weights and map."""
         return ProjectedEncoder(self.encoder.copy(), self.matrix)
 
-    def save(self, filepath: str | Path) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save the encoder behind it as a folder in a folder, and the matrix beside it.
 
         Args:
             filepath: see `Encoder.save`.
+            overwrite: see `Encoder.save`.
+
+        Raises:
+            FileExistsError: as `Encoder.save` does.
+            ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
         inside = type(self.encoder).__name__
-        with new_folder(filepath, self, "projected", inside=inside) as folder:
+        options = {"overwrite": overwrite, "inside": inside}
+        with new_folder(filepath, self, "projected", **options) as folder:
             self.encoder.save(folder / "encoder")
             np.save(folder / "matrix.npy", self.matrix)
 

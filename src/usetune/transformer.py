@@ -158,16 +158,17 @@ class TransformerEncoder(Encoder):
             target.assign(source.value)
         return copy
 
-    def save(self, filepath: str | Path) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save as a checkpoint folder, with usetune.json beside the checkpoint's files.
 
         `usetune.load_encoder` reads it back, and so does sentence-transformers.
 
         Args:
             filepath: the folder to create.
+            overwrite: see `Encoder.save`.
 
         Raises:
-            FileExistsError: if ``filepath`` exists and is not an empty folder.
+            FileExistsError: as `Encoder.save` does.
             ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
         from safetensors.numpy import save_file
@@ -208,7 +209,7 @@ class TransformerEncoder(Encoder):
             for name, variable in stored_names(self.network).items()
         }
         options = {"pooling": self.pooling, "max_length": self.max_length}
-        with new_folder(filepath, self, "bert", **options) as folder:
+        with new_folder(filepath, self, "bert", overwrite, **options) as folder:
             (folder / "1_Pooling").mkdir(parents=True)
             for name, content in settings.items():
                 (folder / name).write_text(json.dumps(content, indent=2))

