@@ -15,9 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.tiny_encoder import TinyEncoder
 from usetune.corpus import embed_corpus
-from usetune.corpus_listing import pack_encoder
 from usetune.corpus_plan import cut, staged_path
 from usetune.corpus_workers import _follow, _Worker
 from usetune.quantization import Quantizer
@@ -311,13 +309,6 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     listing.write_text("{}")
     with pytest.raises(ValueError, match="usetune-corpus.json is damaged"):
         embed_corpus(**asked)
-
-
-def test_an_encoder_is_known_again():
-    identities = {pack_encoder(TinyEncoder())[1] for _ in range(2)}
-    assert len(identities) == 1
-    for other in (TinyEncoder(seed=1), TinyEncoder(8), TinyEncoder().truncate(8)):
-        assert pack_encoder(other)[1] not in identities
 
 
 def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):

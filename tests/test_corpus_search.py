@@ -12,9 +12,10 @@ import pytest
 from tests.tiny_encoder import TinyEncoder
 from usetune import EmbeddedCorpus, nearest
 from usetune.corpus_index import build_index, load_index, recall_table
-from usetune.corpus_listing import pack_encoder, precision_name, write_plan
+from usetune.corpus_listing import precision_name, write_plan
 from usetune.corpus_parts import embed_part
 from usetune.corpus_plan import cut
+from usetune.identity import encoder_identity
 from usetune.quantization import QuantizedCorpus, Quantizer
 
 WORDS = "senior junior data care nurse cook pastry cloud metal music wood".split()
@@ -38,7 +39,7 @@ def embedded(folder, texts, encoder, precision="float32"):
         "input": [[str(source), 1, 2]],
         "column": "text",
         "precision": precision_name(precision),
-        "encoder": pack_encoder(encoder)[1],
+        "encoder": encoder_identity(encoder),
         "rows_per_part": 64,
     }
     write_plan(output, request, parts, types)
@@ -85,6 +86,15 @@ def test_the_search_in_files_is_the_search_in_memory(output, tiny, every):
     assert table.index.tolist() == rows[0].tolist()
     assert table["id"].tolist() == (rows[0] + 100).tolist()
     assert table["text"].tolist() == [titles(200)[row] for row in rows[0]]
+
+
+def test_the_encoder_is_compared_without_saving_it(output, tiny, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("the encoder was saved")
+
+    monkeypatch.setattr(TinyEncoder, "save", refuse)
+    monkeypatch.setattr(TinyEncoder, "export", refuse)
+    assert len(EmbeddedCorpus(output, tiny)) == 200
 
 
 def test_rows_in_any_order(output, every):

@@ -22,6 +22,7 @@ from usetune.corpus_plan import Part, cut, staged_path
 from usetune.corpus_workers import import_ray, run
 from usetune.encoder import Encoder
 from usetune.files import replacing
+from usetune.identity import encoder_identity
 from usetune.quantization import Quantizer
 
 # In the work folder.
@@ -124,12 +125,11 @@ def embed_corpus(
     output = Path(output).absolute()
     _check_apart(input, output)
     files = corpus_files(input)
-    archive, identity = pack_encoder(encoder)
     request = {
         "input": [[path, *stamp] for path, stamp in files.items()],
         "column": column,
         "precision": precision_name(precision),
-        "encoder": identity,
+        "encoder": encoder_identity(encoder),
         "rows_per_part": rows_per_part,
     }
     work = output / WORK
@@ -149,7 +149,7 @@ def embed_corpus(
         if any(_lacks_copy(part, work) for part in missing):
             cut(list(files), column, rows_per_part, work)
         with replacing(work / _ENCODER) as temporary:
-            temporary.write_bytes(archive)
+            temporary.write_bytes(pack_encoder(encoder))
         settings = (column, types, precision, work, output)
         resources = (workers, cpus_per_worker, gpus_per_worker)
         run(missing, work / _ENCODER, settings, *resources, address)

@@ -10,12 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from usetune.corpus_plan import Part
 from usetune.encoder import Encoder
 from usetune.files import replacing
-from usetune.folder import read_listing
 from usetune.quantization import Quantizer
 from usetune.resume import digest
 
@@ -30,36 +27,18 @@ _FORMAT = "usetune-corpus"
 _REQUEST = ("input", "column", "precision", "encoder", "rows_per_part")
 # What an interrupted call may leave before it has a plan begins with this.
 _OURS = ".usetune-"
-# Files of a SavedModel that differ each time it is written.
-_UNSTABLE = ("usetune.json", ".pb", ".index", ".data-00000-of-00001")
 
 
-def pack_encoder(encoder: Encoder) -> tuple[bytes, str]:
-    """Save an encoder to one piece.
-
-    Returns:
-        A zip file of its saved folder; and a digest of the encoder: of its weights'
-        values and its files, but for those of a SavedModel, which is never written
-        twice to the same bytes.
-    """
+def pack_encoder(encoder: Encoder) -> bytes:
+    """Save an encoder to one piece: a zip file of its saved folder."""
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "encoder"
         encoder.save(folder)
-        listed = read_listing(folder)["files"]
         with zipfile.ZipFile(archive, "w") as file:
             for path in sorted(folder.rglob("*")):
                 file.write(path, path.relative_to(folder))
-    known_by = {
-        "dim": encoder.dim,
-        "files": {
-            name: entry["sha256"]
-            for name, entry in listed.items()
-            if not name.endswith(_UNSTABLE)
-        },
-        "weights": digest([np.asarray(variable) for variable in encoder.variables]),
-    }
-    return archive.getvalue(), digest(known_by)
+    return archive.getvalue()
 
 
 def precision_name(precision: str | Quantizer) -> str:

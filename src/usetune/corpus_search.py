@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 from usetune.corpus_listing import (
     LISTING,
     QUANTIZER,
-    pack_encoder,
     precision_name,
     read_corpus_listing,
 )
 from usetune.corpus_parts import embedded_rows, part_path
 from usetune.corpus_plan import EMBEDDING
 from usetune.encoder import Encoder
+from usetune.identity import encoder_identity
 from usetune.quantization import Quantizer
 from usetune.resume import digest
 
@@ -65,7 +65,7 @@ class EmbeddedCorpus:
                 f"{folder} lacks {len(missing)} of {len(paths)} parts, {missing[0]} "
                 "first; the same call of embed_corpus as before goes on"
             )
-        if encoder is not None and pack_encoder(encoder)[1] != listing["encoder"]:
+        if encoder is not None and encoder_identity(encoder) != listing["encoder"]:
             raise ValueError(f"{folder} was embedded by another encoder than was given")
         self.identity = digest({**listing, "parts": len(paths)})
         self._quantizer = None

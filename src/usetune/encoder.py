@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from usetune.files import replacing
 from usetune.folder import new_folder
+from usetune.identity import asset_digests
 from usetune.texts import utf8
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
@@ -117,6 +118,20 @@ class Encoder(keras.Model):
     def projections(self) -> list[np.ndarray]:
         """What `usetune.projected` multiplies embeddings by; these are no weights."""
         return []
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What decides about embeddings beside the weights, of the types of JSON.
+
+        It is the same once the encoder was saved and loaded again. Code is not in it:
+        of an encoder without files of its own, it is the width and the digests of
+        `resources`' files.
+
+        Raises:
+            OSError: if such a file cannot be read any more.
+        """
+        assets = asset_digests(self.resources)
+        return {"kind": "saved_model", "dim": self.dim, "assets": assets}
 
     def copy(self) -> Encoder:
         """An independent encoder with the same weights."""

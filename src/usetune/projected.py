@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,17 @@ class ProjectedEncoder(Encoder):
             base: the projected encoder that `compact` was called on.
         """
         return ProjectedEncoder(self.encoder.expand(base.encoder), self.matrix)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """See `Encoder.configuration`: the matrix's SHA-256, and the encoder behind."""
+        matrix = np.ascontiguousarray(self.matrix)
+        return {
+            "kind": "projected",
+            "shape": list(matrix.shape),
+            "matrix": hashlib.sha256(matrix).hexdigest(),
+            "encoder": self.encoder.configuration,
+        }
 
     def copy(self) -> ProjectedEncoder:
         """An independent encoder with the same weights and map."""

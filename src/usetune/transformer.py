@@ -149,6 +149,20 @@ class TransformerEncoder(Encoder):
         """This encoder: `compact` left nothing out."""
         return self
 
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """See `Encoder.configuration`: config.json, the tokenizer, and the pooling."""
+        return {
+            "kind": "bert",
+            "config": self.config,
+            "vocabulary": self.tokenizer.vocabulary,
+            "lowercase": self.tokenizer.lowercase,
+            "strip_accents": self.tokenizer.strip_accents,
+            "split_chinese": self.tokenizer.split_chinese,
+            "pooling": self.pooling,
+            "max_length": self.max_length,
+        }
+
     def copy(self) -> TransformerEncoder:
         """An independent encoder with the same weights."""
         copy = TransformerEncoder(

@@ -12,6 +12,7 @@ second convolution, 1.3 MFLOP a token, as the bulk of the work.
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,18 @@ class UniversalSentenceEncoder(Encoder):
             An independent encoder with the vocabulary of ``base``.
         """
         return self._assembled(base, self)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """See `Encoder.configuration`: SentencePiece's SHA-256, and the vocabulary."""
+        return {
+            "kind": "use",
+            "dim": self.dim,
+            "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
+            "vocabulary": None
+            if self.embedding.vocabulary is None
+            else [int(token) for token in self.embedding.vocabulary],
+        }
 
     def copy(self) -> UniversalSentenceEncoder:
         """An independent encoder with the same vocabulary and weights."""
