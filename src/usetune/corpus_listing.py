@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from usetune.corpus_plan import Part
+from usetune.digests import digest_settings
 from usetune.encoder import Encoder
 from usetune.files import replacing
 from usetune.quantization import Quantizer
-from usetune.resume import digest
 
 LISTING = "usetune-corpus.json"
 # Of codes.
@@ -46,7 +46,7 @@ def precision_name(precision: str | Quantizer) -> str:
     if isinstance(precision, str):
         return precision
     arrays = [precision.low, precision.high, precision.threshold]
-    return f"{precision.precision} {digest(arrays)}"
+    return f"{precision.precision} {digest_settings(arrays)}"
 
 
 def read_plan(

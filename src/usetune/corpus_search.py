@@ -18,10 +18,10 @@ from usetune.corpus_listing import (
 )
 from usetune.corpus_parts import embedded_rows, part_path
 from usetune.corpus_plan import EMBEDDING
+from usetune.digests import digest_settings
 from usetune.encoder import Encoder
 from usetune.identity import encoder_identity
 from usetune.quantization import Quantizer
-from usetune.resume import digest
 
 
 class EmbeddedCorpus:
@@ -67,7 +67,7 @@ class EmbeddedCorpus:
             )
         if encoder is not None and encoder_identity(encoder) != listing["encoder"]:
             raise ValueError(f"{folder} was embedded by another encoder than was given")
-        self.identity = digest({**listing, "parts": len(paths)})
+        self.identity = digest_settings({**listing, "parts": len(paths)})
         self._quantizer = None
         if not listing["precision"].startswith("float"):
             self._quantizer = Quantizer.load(self.folder / QUANTIZER)
