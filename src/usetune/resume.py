@@ -10,9 +10,6 @@ import keras
 import numpy as np
 
 from usetune.callbacks import Watch
-
-# By its old name, for what is still to be turned to `usetune.digests`.
-from usetune.digests import digest_settings as digest  # noqa: F401
 from usetune.files import replacing
 
 
