@@ -90,8 +90,8 @@ def arithmetic() -> Round:
     """`encode`, in units of the 10⁹ operations of its matrix products."""
     import numpy as np
 
-    from usetune import encoder as encoder_module
     from usetune import load_encoder
+    from usetune.encoders import base as encoder_module
 
     encoder, texts = load_encoder(), sentences()
     utf8 = sorted({text.encode() for text in texts}, key=lambda text: (len(text), text))
@@ -133,8 +133,8 @@ def score_article() -> Round:
 
 def train(whole_table: bool = False) -> Round:
     from usetune import build_siamese, load_article_pairs, load_encoder
-    from usetune.optimizers import article_optimizer
-    from usetune.tasks import task_for
+    from usetune.training.optimizers import article_optimizer
+    from usetune.training.training_set import task_for
 
     pairs, encoder = load_article_pairs().iloc[:80], load_encoder()
     optimizer = article_optimizer()
@@ -205,7 +205,7 @@ def job_article() -> Round:
 def _plain_graph(encoder: object) -> Callable:
     import tensorflow as tf
 
-    from tests.plain_graph import plain_graph
+    from tests.fakes.plain_graph import plain_graph
 
     signature = [tf.TensorSpec([None], tf.string)]
     return tf.function(lambda texts: plain_graph(encoder, texts), signature)

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 matplotlib.use("Agg")
 
 import usetune  # noqa: E402
-from tests.tiny_encoder import TinyEncoder  # noqa: E402
+from tests.fakes.tiny_encoder import TinyEncoder  # noqa: E402
 
 _PARITY_FILE = "sentence_transformers_6.2.0.json"
 TEXTS = [
@@ -78,17 +78,17 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No data folder, an empty cache, and a network that cannot be reached."""
     import requests
 
-    from usetune import datasets
+    from usetune.data import sources
 
     def refuse(*_: object, **__: object) -> None:
         raise requests.ConnectionError("no network in this test")
 
     monkeypatch.delenv("USETUNE_DATA", raising=False)
     monkeypatch.setattr(requests, "get", refuse)
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: tmp_path / name)
-    datasets._download.cache_clear()
+    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / name)
+    sources._download.cache_clear()
     yield
-    datasets._download.cache_clear()
+    sources._download.cache_clear()
 
 
 @pytest.fixture(scope="session")

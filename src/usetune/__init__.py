@@ -1,26 +1,45 @@
 """Adapt a pre-trained sentence encoder to a domain, and measure what it cost."""
 
-from usetune.bias import WEATResult, weat
-from usetune.bias_terms import load_bias_terms
-from usetune.callbacks import Measure, MeasureCallback
-from usetune.charts import plot_curves, plot_runs, plot_trade_off
-from usetune.choice import LOSSES_FOR, losses_table, suggest_loss
-from usetune.classes import positive_pairs_from_classes, triplets_from_classes
-from usetune.converters import pairs_from_triplets, positive_pairs_from_labelled
-from usetune.corpus import CorpusCounts, embed_corpus
-from usetune.corpus_index import build_index, load_index, recall_table
-from usetune.corpus_search import EmbeddedCorpus
-from usetune.debias import bias_direction, probe_accuracy
+from usetune.bias.associations import (
+    association_summary,
+    compare_associations,
+    gender_association,
+)
+from usetune.bias.direction import bias_direction, probe_accuracy
+from usetune.bias.terms import load_bias_terms
+from usetune.bias.weat import WEATResult, weat
+from usetune.corpus.embed import CorpusCounts, embed_corpus
+from usetune.corpus.index import build_index, load_index, recall_table
+from usetune.corpus.reader import EmbeddedCorpus
+from usetune.data.article import load_article_pairs
+from usetune.data.converters import (
+    pairs_from_triplets,
+    positive_pairs_from_classes,
+    positive_pairs_from_labelled,
+    triplets_from_classes,
+)
+from usetune.data.esco import load_occupations, occupation_labels, read_occupations
+from usetune.data.esco_pairs import label_pairs, scored_pairs
+from usetune.data.mining import mine_hard_negatives
+from usetune.data.pairs import load_pairs
+from usetune.data.splits import check_leaks, split_pairs
+from usetune.data.sts import load_sts
 from usetune.devices import prepare_device
-from usetune.domain import DomainBenchmark, DomainScores
-from usetune.encoder import Encoder
-from usetune.evaluators import (
+from usetune.encoders.base import Encoder, ProjectedEncoder
+from usetune.encoders.loading import load_encoder
+from usetune.encoders.projections import principal_rotation, remove_direction
+from usetune.evaluation.compression import size_table
+from usetune.evaluation.domain import DomainBenchmark
+from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
+from usetune.evaluation.pairs import (
     BinaryClassificationEvaluator,
     SimilarityEvaluator,
     TripletEvaluator,
 )
-from usetune.hamming import nearest_binary
-from usetune.inspection import most_wrong, neighbours, worst_queries
+from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.evaluation.retrieval import RetrievalEvaluator
+from usetune.evaluation.scores import DomainScores, RetrievalScores
+from usetune.evaluation.sts import STSMeasure, STSResult, sts_benchmark
 from usetune.losses import (
     GIST,
     AnglE,
@@ -41,44 +60,25 @@ from usetune.losses import (
     Softmax,
     Triplet,
 )
-from usetune.maps import compare_maps, map_2d, plot_map
-from usetune.measure_charts import plot_association, plot_sizes
-from usetune.mining import mine_hard_negatives
-from usetune.model_card import model_card
-from usetune.occupation_pairs import label_pairs
-from usetune.occupation_scores import scored_pairs
-from usetune.occupations import (
-    load_occupations,
-    occupation_labels,
-    read_occupations,
-)
-from usetune.optimizers import FusedAdam, warmup_cosine
-from usetune.pairs import load_article_pairs, load_pairs
-from usetune.plots import compare_similarity, plot_similarity
-from usetune.pretrained import load_encoder
-from usetune.projected import (
-    ProjectedEncoder,
-    principal_rotation,
-    remove_direction,
-)
-from usetune.projector import export_projector
-from usetune.quantization import QuantizedCorpus, Quantizer
-from usetune.retrieval import nearest, relevant_ranks, retrieval_measures
-from usetune.retrieval_evaluator import RetrievalEvaluator
-from usetune.retrieval_scores import RetrievalScores
-from usetune.sharing import push_to_hub, push_to_kaggle
-from usetune.siamese import AngularSimilarity, build_siamese
-from usetune.similarity import angular_similarity, cosine_similarity
-from usetune.sizes import size_table
-from usetune.soups import fine_tune_soup, interpolate, trade_off
-from usetune.splits import check_leaks, split_pairs
-from usetune.sts import STSMeasure, STSResult, load_sts, sts_benchmark
-from usetune.title_bias import (
-    association_summary,
-    compare_associations,
-    gender_association,
-)
-from usetune.training import ARTICLE_RECIPE, FineTuned, fine_tune
+from usetune.plots.bias import plot_association
+from usetune.plots.compression import plot_sizes
+from usetune.plots.maps import compare_maps, map_2d, plot_map
+from usetune.plots.similarity import compare_similarity, plot_similarity
+from usetune.plots.tensorboard import export_projector
+from usetune.plots.training import plot_curves, plot_runs, plot_trade_off
+from usetune.protocols import Measure
+from usetune.search.binary import nearest_binary
+from usetune.search.exact import nearest
+from usetune.search.quantization import QuantizedCorpus, Quantizer
+from usetune.sharing.card import model_card
+from usetune.sharing.upload import push_to_hub, push_to_kaggle
+from usetune.similarity import AngularSimilarity, angular_similarity, cosine_similarity
+from usetune.training.averaging import fine_tune_soup, interpolate, trade_off
+from usetune.training.callbacks import MeasureCallback
+from usetune.training.fine_tuning import ARTICLE_RECIPE, FineTuned, fine_tune
+from usetune.training.loss_choice import LOSSES_FOR, losses_table, suggest_loss
+from usetune.training.optimizers import FusedAdam, warmup_cosine
+from usetune.training.siamese import build_siamese
 
 __all__ = [
     "ARTICLE_RECIPE",

@@ -8,6 +8,7 @@ sentence pairs by ``1 - arccos(cosine)``; dividing by pi puts the result in [0, 
 
 from typing import Any
 
+import keras
 from keras import ops
 
 # Squared length below which a vector counts as zero and has cosine 0 with everything.
@@ -49,3 +50,38 @@ def unit_length(x: Any) -> Any:
     x = ops.convert_to_tensor(x)
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, _SMALLEST_SQUARE))
+
+
+@keras.saving.register_keras_serializable("usetune")
+class AngularSimilarity(keras.layers.Layer):
+    """Angular similarity of two embeddings, with a finite gradient everywhere.
+
+    ``arccos`` has an infinite slope at ±1, where equal texts end up, so the cosine is
+    clipped before: equal texts score 0.99858 and pass no gradient.
+
+    Args:
+        clip: the cosine is limited to [-clip, clip]; between 0 and 1, exclusive.
+
+    Raises:
+        ValueError: if ``clip`` is not between 0 and 1.
+    """
+
+    def __init__(self, clip: float = 0.99999, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 < clip < 1:
+            raise ValueError(f"clip must be between 0 and 1. Received: {clip}")
+        self.clip = clip
+
+    def call(self, embeddings: list[Any]) -> Any:
+        """Two tensors (batch, dim) → (batch, 1) in [0, 1]."""
+        u, v = embeddings
+        cosine = ops.clip(cosine_similarity(u, v), -self.clip, self.clip)
+        return angular_similarity(cosine)[:, None]
+
+    def compute_output_shape(self, input_shape: list[Any]) -> tuple[Any, int]:
+        """(batch, 1)."""
+        return (input_shape[0][0], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "clip": self.clip}

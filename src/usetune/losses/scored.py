@@ -6,8 +6,7 @@ import keras
 from keras import ops
 
 from usetune.losses.base import MASKED, EmbeddingLoss, check_columns, check_positive
-from usetune.siamese import AngularSimilarity
-from usetune.similarity import cosine_similarity, unit_length
+from usetune.similarity import AngularSimilarity, cosine_similarity, unit_length
 
 
 @keras.saving.register_keras_serializable("usetune")

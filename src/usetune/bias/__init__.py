@@ -1,0 +1,1 @@
+"""Bias of embeddings: tests, gender of titles, and a direction taken out."""

@@ -1,0 +1,209 @@
+"""A corpus larger than one machine: its embeddings, by Ray, in Parquet files."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from usetune._utils.files import replacing
+from usetune.corpus.files import corpus_files, file_format
+from usetune.corpus.manifest import (
+    QUANTIZER,
+    WORK,
+    pack_encoder,
+    precision_name,
+    read_plan,
+    write_plan,
+)
+from usetune.corpus.part import embedded_rows, part_counts
+from usetune.corpus.plan import Part, cut, staged_path
+from usetune.corpus.workers import import_ray, run
+from usetune.encoders.base import Encoder
+from usetune.encoders.identity import encoder_identity
+from usetune.search.quantization import Quantizer
+
+# In the work folder.
+_ENCODER = "encoder.zip"
+_PRECISIONS = ("float32", "float16")
+
+
+@dataclass(frozen=True)
+class CorpusCounts:
+    """What `embed_corpus` did.
+
+    Attributes:
+        parts: files of the output.
+        rows: of the input; embedded and rejected ones.
+        embedded: rows of the output, those of earlier calls included.
+        rejected: rows that hold no text, in the folder "rejected" of the output.
+        seconds: that this call took.
+    """
+
+    parts: int
+    rows: int
+    embedded: int
+    rejected: int
+    seconds: float
+
+
+def embed_corpus(
+    input: str | Path | Sequence[str | Path],
+    output: str | Path,
+    encoder: Encoder,
+    column: str,
+    *,
+    precision: str | Quantizer = "float32",
+    rows_per_part: int = 50_000,
+    workers: int = 2,
+    cpus_per_worker: float = 1.0,
+    gpus_per_worker: float = 0.0,
+    address: str | None = None,
+) -> CorpusCounts:
+    """Embed the texts of files, on one machine or many, part by part.
+
+    Ray Data gives the parts to workers; each holds the encoder, and writes a Parquet
+    file for a part. A worker that is lost is started again, and its part begun again,
+    three times at most. After any crash the same call goes on: parts that are there are
+    whole, and only the others are done.
+
+    The output holds
+
+    - ``parts/part-000000.parquet``, …: all columns of the input and "embedding", a
+      list of fixed length. Rows are in their order, the parts in that of the files;
+      ``pandas.read_parquet(output / "parts")`` reads all. Columns of JSON Lines whose
+      values are of several types, lists or objects are JSON text;
+    - ``rejected/part-000000.jsonl``, …, where there are any: rows that hold no text,
+      with file, row (from 1), reason and content;
+    - ``usetune-corpus.json``: what was embedded, by which encoder, in which parts;
+    - ``quantizer.npz``, for codes.
+
+    A part that cannot be embedded does not stop the others: the call ends with an error
+    that names such parts. One call at a time may write to an output.
+
+    Several machines must see input and output under the same paths, and have usetune
+    installed. They find the encoder in the output, in a work folder that is removed at
+    the end.
+
+    Args:
+        input: a Parquet (``.parquet``), CSV (``.csv``) or JSON Lines (``.jsonl``,
+            ``.ndjson``) file, UTF-8, or a folder or list of such files, all of one
+            format and with the same columns.
+        output: a folder, new or of an earlier call.
+        encoder: what embeds.
+        column: holds the texts. In a CSV file every cell is a text, an empty one too.
+        precision: "float32", "float16", or a quantizer, whose codes are written.
+        rows_per_part: at most so many rows in a part. A worker holds one in memory.
+        workers: how many.
+        cpus_per_worker: CPUs of each, and threads of its TensorFlow.
+        gpus_per_worker: GPUs of each; 0.5 lets two share one.
+        address: of a running Ray cluster, "auto" say, which is left running; workers
+            wait there until machines have room for them. Default: a Ray of ``workers``
+            times ``cpus_per_worker`` CPUs on this machine, shut down afterwards; or
+            the one that this process has joined already.
+
+    Returns:
+        Counts; embedded and rejected rows are all rows of the input.
+
+    Raises:
+        ImportError: if Ray is not installed.
+        FileNotFoundError: if there is no input.
+        FileExistsError: if the output holds something else.
+        ValueError: if the input has a fault, naming the file; if the output is of
+            another input (other files, another order, or changed since), column,
+            precision, encoder or ``rows_per_part``; or if an argument is out of range.
+        RuntimeError: if parts cannot be embedded, naming them: their file was changed
+            or is damaged, the disk is full, or they lost their worker three times; or
+            if workers cannot start.
+    """
+    started = time.monotonic()
+    _check_numbers(rows_per_part, workers, cpus_per_worker, gpus_per_worker)
+    _check_precision(precision, encoder)
+    import_ray()
+    output = Path(output).absolute()
+    _check_apart(input, output)
+    files = corpus_files(input)
+    request = {
+        "input": [[path, *stamp] for path, stamp in files.items()],
+        "column": column,
+        "precision": precision_name(precision),
+        "encoder": encoder_identity(encoder),
+        "rows_per_part": rows_per_part,
+    }
+    work = output / WORK
+    plan = read_plan(output, request)
+    if plan is None:
+        # Copies of a call that was cut short may be of another input.
+        if work.exists():
+            shutil.rmtree(work)
+        parts, types = cut(list(files), column, rows_per_part, work)
+        write_plan(output, request, parts, types)
+    else:
+        parts, types = plan
+    if isinstance(precision, Quantizer):
+        precision.save(output / QUANTIZER)
+    missing = [part for part in parts if embedded_rows(part, output) is None]
+    if missing:
+        if any(_lacks_copy(part, work) for part in missing):
+            cut(list(files), column, rows_per_part, work)
+        with replacing(work / _ENCODER) as temporary:
+            temporary.write_bytes(pack_encoder(encoder))
+        settings = (column, types, precision, work, output)
+        resources = (workers, cpus_per_worker, gpus_per_worker)
+        run(missing, work / _ENCODER, settings, *resources, address)
+    counts = [part_counts(part, output) for part in parts]
+    _clean(output)
+    embedded, rejected = map(sum, zip(*counts, strict=True))
+    seconds = time.monotonic() - started
+    return CorpusCounts(len(parts), embedded + rejected, embedded, rejected, seconds)
+
+
+def _check_numbers(rows: int, workers: int, cpus: float, gpus: float) -> None:
+    for name, value in (("rows_per_part", rows), ("workers", workers)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
+    if not cpus > 0:
+        raise ValueError(f"cpus_per_worker must be above 0. Received: {cpus!r}")
+    if not gpus >= 0 or (gpus > 1 and gpus % 1):
+        raise ValueError(
+            "gpus_per_worker must be 0, a share of one, or a whole number. "
+            f"Received: {gpus!r}"
+        )
+
+
+def _check_apart(input: str | Path | Sequence[str | Path], output: Path) -> None:
+    """The next call would take an output within the input for a part of it."""
+    if isinstance(input, (str, Path)):
+        folder = Path(input).absolute()
+        if folder.is_dir() and folder in output.parents:
+            raise ValueError(
+                f"output must not lie within the input folder {input}. "
+                f"Received: {output}"
+            )
+
+
+def _check_precision(precision: str | Quantizer, encoder: Encoder) -> None:
+    if isinstance(precision, Quantizer):
+        if precision.dim != encoder.dim:
+            raise ValueError(
+                f"precision must be a quantizer of dim {encoder.dim}, the encoder's. "
+                f"Received: {precision.dim}"
+            )
+    elif precision not in _PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {list(_PRECISIONS)} or a Quantizer. "
+            f"Received: {precision!r}"
+        )
+
+
+def _lacks_copy(part: Part, work: Path) -> bool:
+    return file_format(part.file) == "CSV" and not staged_path(work, part).exists()
+
+
+def _clean(output: Path) -> None:
+    """Remove the work folder, and what killed workers left beside their files."""
+    shutil.rmtree(output / WORK, ignore_errors=True)
+    for left in output.glob("*/.part-*"):
+        shutil.rmtree(left, ignore_errors=True)

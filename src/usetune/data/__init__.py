@@ -1,0 +1,1 @@
+"""Training data and benchmarks: read, checked, converted, split, and mined."""

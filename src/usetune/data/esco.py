@@ -1,0 +1,160 @@
+"""ESCO occupations: reading the download, and its labels."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from usetune.data import sources
+from usetune.data.tables import read_table
+
+_COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
+
+
+def read_occupations(*paths: str | Path) -> pd.DataFrame:
+    """Read CSV files with ESCO's columns, one or one for each language.
+
+    Args:
+        *paths: UTF-8 CSV files with conceptUri, iscoGroup (ISCO-08 code),
+            preferredLabel, altLabels (one a line), description, and perhaps language.
+            Without that column the language is the end of the file's name, as in
+            ESCO's ``occupations_fr.csv``, or "en".
+
+    Returns:
+        DataFrame of these columns and language, one row per row of the files; all
+        ``str`` but altLabels, which is a list of ``str``. ``attrs["counts"]``: rows,
+        occupations, and for each language the occupations it lacks.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, and the column or rows (counted from 1, without
+            the header) at fault: no content, not UTF-8, not CSV, a column missing, a
+            cell empty, an ISCO code that is not digits, an occupation twice in a
+            language or with two ISCO codes.
+    """
+    if not paths:
+        raise ValueError("read_occupations needs the path of at least one file")
+    occupations = pd.concat([_read(path) for path in paths], ignore_index=True)
+    names = ", ".join(map(str, paths))
+    twice = occupations.duplicated(["conceptUri", "language"])
+    if twice.any():
+        uri, language = occupations.loc[twice, ["conceptUri", "language"]].iloc[0]
+        raise ValueError(f"{names}: {uri} comes twice in language {language!r}")
+    codes = occupations.groupby("conceptUri")["iscoGroup"].nunique()
+    if (codes > 1).any():
+        raise ValueError(f"{names}: {codes.idxmax()} has {codes.max()} ISCO codes")
+    languages = occupations.groupby("language").size()
+    occupations.attrs["counts"] = {
+        "rows": len(occupations),
+        "occupations": len(codes),
+        **{f"missing in {name}": len(codes) - n for name, n in languages.items()},
+    }
+    return occupations
+
+
+def load_occupations() -> pd.DataFrame:
+    """Read ESCO's occupations, or what stands in for them.
+
+    They come from ``esco/occupations_*.csv`` in the folder that ``USETUNE_DATA``
+    names: ESCO sends its download by e-mail, so that nothing can be fetched here. Where
+    there is none, the occupations that this project ships are read, with a warning.
+
+    Returns:
+        As `read_occupations`; ``attrs["source"]`` says which they are.
+    """
+    folder = os.environ.get("USETUNE_DATA")
+    paths = sorted(Path(folder).glob("esco/occupations_*.csv")) if folder else []
+    if paths:
+        occupations = read_occupations(*paths)
+        occupations.attrs["source"] = "ESCO"
+    else:
+        occupations = read_occupations(sources.shipped("occupations.csv"))
+        occupations.attrs["source"] = "occupations shipped with usetune, NOT ESCO's"
+        warnings.warn(
+            f"USETUNE_DATA has no esco/occupations_*.csv; using the "
+            f"{occupations.attrs['source']}",
+            stacklevel=2,
+        )
+    return occupations
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    table = read_table(path, _COLUMNS)
+    if "language" not in table:
+        name = re.search(r"_([a-z]{2})$", Path(path).stem)
+        table["language"] = name[1] if name else "en"
+    occupations = table[[*_COLUMNS, "language"]].copy()
+    for column in ("conceptUri", "preferredLabel", "description", "language"):
+        _refuse(path, column, table[column].str.strip() == "", "is empty")
+        occupations[column] = table[column].str.strip()
+    codes = table["iscoGroup"].str.fullmatch(r"\d{1,4}")
+    _refuse(path, "iscoGroup", ~codes, "is not an ISCO code of 1 to 4 digits")
+    twice = table.duplicated(["conceptUri", "language"])
+    _refuse(path, "conceptUri", twice, "repeats an occupation in the same language")
+    occupations["altLabels"] = [
+        [label.strip() for label in labels.splitlines() if label.strip()]
+        for labels in table["altLabels"]
+    ]
+    return occupations
+
+
+def _refuse(path: str | Path, column: str, wrong: pd.Series, what: str) -> None:
+    if wrong.any():
+        rows = [int(row) + 1 for row in np.flatnonzero(wrong)]
+        more = " …" if len(rows) > 5 else ""
+        raise ValueError(f"{path}, column {column}: {what} in rows {rows[:5]}{more}")
+
+
+def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
+    """Every label as it stands in the file, an occupation's preferred one first.
+
+    Args:
+        occupations: as `read_occupations` returns.
+
+    Returns:
+        DataFrame conceptUri, iscoGroup, language, text and preferred (bool).
+    """
+    labels = occupations[["conceptUri", "iscoGroup", "language"]].assign(
+        text=[
+            [preferred, *alternatives]
+            for preferred, alternatives in zip(
+                occupations["preferredLabel"], occupations["altLabels"], strict=True
+            )
+        ],
+        preferred=[
+            [True, *[False] * len(alternatives)]
+            for alternatives in occupations["altLabels"]
+        ],
+    )
+    labels = labels.explode(["text", "preferred"], ignore_index=True)
+    return labels.astype({"preferred": bool})
+
+
+def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
+    """Every label of every occupation, once.
+
+    Args:
+        occupations: as `read_occupations` returns.
+
+    Returns:
+        DataFrame conceptUri, iscoGroup, language, text, preferred (bool) and shared
+        (bool: other occupations have a label of the same text), no text twice in an
+        occupation. ``attrs["counts"]``: labels read, repeated in their occupation and
+        left out, kept, and how many of the texts kept are shared.
+    """
+    labels = all_labels(occupations)
+    # Preferred labels first, so that it is their copies that go.
+    labels = labels.sort_values("preferred", ascending=False, kind="stable")
+    kept = labels.drop_duplicates(["conceptUri", "text"]).reset_index(drop=True)
+    owners = kept.groupby("text")["conceptUri"].transform("nunique")
+    kept["shared"] = owners > 1
+    kept.attrs["counts"] = {
+        "labels": len(labels),
+        "repeated in their occupation": len(labels) - len(kept),
+        "kept": len(kept),
+        "texts shared by occupations": kept.loc[kept["shared"], "text"].nunique(),
+    }
+    return kept

@@ -1,0 +1,62 @@
+"""Training data of any shape: reading and checking."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from usetune.data.formats import SHAPES, check_rows, shape_of
+from usetune.data.tables import read_table, require_columns
+
+
+def load_pairs(
+    source: str | Path | pd.DataFrame,
+    names: Mapping[str, str] | None = None,
+    shape: str | None = None,
+) -> pd.DataFrame:
+    """Read training data of any shape, recognised by its columns.
+
+    ======================================= ==================================
+    columns                                 shape
+    ======================================= ==================================
+    base, ref, similarity (in [0, 1])       "scored pairs"
+    base, ref, label (0 or 1)               "pairs labelled 0 or 1"
+    base, ref, label (whole number from 0)  "pairs labelled with a class"
+    anchor, positive [, negative_1, …]      "positive pairs"
+    anchor, positive, negative              "triplets"
+    text, label (whole number from 0)       "texts with a class"
+    ======================================= ==================================
+
+    The columns occupation and group are kept where there are any: `fine_tune` never
+    takes two texts of one occupation for negatives of each other, and `split_pairs`
+    holds out whole groups. Further columns are left out.
+
+    Args:
+        source: a UTF-8 CSV file, JSON Lines (``.jsonl``), Parquet (``.parquet``), or a
+            DataFrame. Texts of a file are kept as they are written, "NA" and "null"
+            too.
+        names: new names for columns:
+            {"alternative label": "anchor", "label": "positive"}, say.
+        shape: the name of the shape, where the columns would fit several.
+
+    Returns:
+        DataFrame of these columns: ``str``, similarity float64, label int64. One row
+        per row of the source; ``attrs["source"]`` is the path, and ``attrs["shape"]``
+        the name of the shape.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, and the rows (counted from 1, without the header)
+            or column at fault: no content, not UTF-8, not of its format, a column
+            missing, a cell empty, a similarity that is no number in [0, 1], a label
+            that is no whole number.
+    """
+    columns = [known.columns for known in SHAPES]
+    if isinstance(source, pd.DataFrame):
+        path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
+    else:
+        path, table = str(source), read_table(source, *columns, names=names)
+    found = shape_of(table, shape)
+    pairs = check_rows(table, found, path)
+    pairs.attrs |= {"source": path, "shape": found.name}
+    return pairs

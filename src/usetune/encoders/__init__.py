@@ -1,0 +1,1 @@
+"""Sentence encoders: what they promise, where they come from, how they are stored."""

@@ -1,0 +1,1 @@
+"""BERT with pooling, from a checkpoint in Hugging Face's layout."""

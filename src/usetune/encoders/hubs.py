@@ -1,0 +1,83 @@
+"""Encoders on the Hugging Face Hub, Kaggle and TF Hub: handles and downloads."""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from pathlib import Path
+
+import pooch
+
+from usetune._utils.extras import require
+from usetune.encoders.bert.checkpoint import FILES
+from usetune.encoders.folder import LISTING, read_listing
+
+HUB = "hf://"
+# As the Hub has it: no "--", no "..", no end in ".git", names of at most 96.
+HUB_ID = re.compile(
+    r"(?!.*(?:--|\.\.))(?!.*\.git$)\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII
+)
+# Group 1 is the version.
+KAGGLE_HANDLE = re.compile(
+    r"[\w.-]+/[\w.-]+/(?:tensorflow2|keras|transformers|other)/[\w.-]+(/\d+)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def download_saved_model(url: str) -> str:
+    """Download a SavedModel, from TF Hub say, once; give the folder."""
+    import tensorflow_hub
+
+    # TF Hub's own default is a folder under /tmp, which systems clean half-way.
+    cache = Path(pooch.os_cache("usetune")) / "tfhub"
+    os.environ.setdefault("TFHUB_CACHE_DIR", str(cache))
+    try:
+        return tensorflow_hub.resolve(url)
+    except (OSError, EOFError, ValueError, tarfile.TarError) as error:
+        raise OSError(f"could not download an encoder from {url}: {error}") from error
+
+
+def download_from_hub(handle: str) -> str:
+    """Download what an encoder needs of a repository on the Hub; give the folder."""
+    name, at, revision = handle.removeprefix(HUB).partition("@")
+    if not HUB_ID.fullmatch(name) or bool(at) != bool(revision):
+        raise ValueError(
+            f"handle must be {HUB}owner/model or {HUB}owner/model@revision. "
+            f"Received: {handle!r}"
+        )
+    hub = require("huggingface_hub", "share", "the Hugging Face Hub")
+
+    def snapshot(revision: str | None, files: list[str]) -> Path:
+        try:
+            return Path(
+                hub.snapshot_download(name, revision=revision, allow_patterns=files)
+            )
+        # Each transport below has errors of its own.
+        except Exception as error:
+            raise OSError(
+                f"could not download {handle!r} from the Hugging Face Hub: {error}"
+            ) from error
+
+    first = snapshot(revision or None, [LISTING, "config.json"])
+    if (first / LISTING).is_file():
+        files = [LISTING, *read_listing(first)["files"]]
+    elif (first / "config.json").is_file():
+        files = FILES
+    else:
+        raise ValueError(
+            f"{handle!r} is no encoder: it has neither {LISTING} nor the config.json "
+            "of a BERT checkpoint"
+        )
+    # The folder's name is the commit: both downloads are of the same one.
+    return str(snapshot(first.name, files))
+
+
+def download_from_kaggle(handle: str) -> str:
+    """Download a model from Kaggle, once; give the folder."""
+    kagglehub = require("kagglehub", "share", "Kaggle")
+    try:
+        return kagglehub.model_download(handle)
+    # Each transport below has errors of its own.
+    except Exception as error:
+        raise OSError(f"could not download {handle!r} from Kaggle: {error}") from error

@@ -1,0 +1,100 @@
+"""A reusable TF2 SavedModel, from TF Hub say, as a trainable Keras 3 encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  registers the ops that text SavedModels use
+
+from usetune.encoders.base import Encoder
+
+
+class SavedModelEncoder(Encoder):
+    """Strings (batch,) → float32 embeddings (batch, dim) of unit length.
+
+    Keras 3 refuses ``hub.KerasLayer``; this wraps what `tensorflow_hub.load` returns
+    and tracks its variables, so that Keras trains them. Embeddings of another length
+    than 1 are divided by their length.
+
+    Args:
+        folder: the SavedModel. It must be callable on a string tensor (batch,) and
+            return a floating tensor (batch, dim).
+
+    Raises:
+        OSError: if ``folder`` holds no complete SavedModel.
+        ValueError: if it is no sentence encoder.
+    """
+
+    def __init__(self, folder: str | Path, **kwargs: Any) -> None:
+        import tensorflow_hub
+
+        super().__init__(**kwargs)
+        self.folder = str(folder)
+        try:
+            loaded = tensorflow_hub.load(self.folder)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise OSError(
+                f"{self.folder} is not a complete SavedModel ({error}). If it is a "
+                "download, delete the folder and try again."
+            ) from error
+        self.dim = _embedding_width(loaded, self.folder)
+        self.resources = [loaded]
+        trainable = {id(variable) for variable in loaded.trainable_variables}
+        # keras.Variable shares a tf.Variable that it is given instead of copying it.
+        self.shared_variables = [
+            keras.Variable(
+                variable,
+                trainable=id(variable) in trainable,
+                dtype=variable.dtype.name,
+                name=variable.name.split(":")[0].replace("/", "_"),
+            )
+            for variable in loaded.variables
+        ]
+        self.built = True
+
+    def call(self, texts: tf.Tensor) -> tf.Tensor:
+        """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
+        embeddings = tf.cast(self.resources[0](texts), tf.float32)
+        return tf.math.l2_normalize(embeddings, axis=1)
+
+    def compact(self, texts: Sequence[str]) -> SavedModelEncoder:
+        """An independent copy; nothing is left out, as its graph is not known."""
+        return self.copy()
+
+    def copy(self) -> SavedModelEncoder:
+        """An independent encoder with the same weights."""
+        copy = SavedModelEncoder(self.folder)
+        for source, target in zip(self.variables, copy.variables, strict=True):
+            target.assign(source.value)
+        return copy
+
+    def expand(self, base: Encoder) -> SavedModelEncoder:
+        """This encoder: `compact` left nothing out."""
+        return self
+
+
+def _embedding_width(loaded: Any, folder: str) -> int:
+    """Call the model on two texts and check that it is a sentence encoder."""
+    wanted = "a sentence encoder is callable on a string tensor (batch,), with "
+    wanted += "`variables` and `trainable_variables`, and returns floats (batch, dim)"
+    if not all(hasattr(loaded, name) for name in ("variables", "trainable_variables")):
+        raise ValueError(f"{folder} is not a reusable SavedModel: {wanted}")
+    if not callable(loaded):
+        raise ValueError(f"{folder} is not callable: {wanted}")
+    try:
+        # Empty texts, as the export of a compact encoder knows few others.
+        output = loaded(tf.constant(["", ""]))
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"{folder} does not take strings: {wanted}") from error
+    if (
+        not isinstance(output, tf.Tensor)
+        or not output.dtype.is_floating
+        or output.shape.rank != 2
+        or output.shape[0] != 2
+    ):
+        raise ValueError(f"{folder} returned {output!r:.200} for 2 texts: {wanted}")
+    return int(output.shape[1])

@@ -1,0 +1,1 @@
+"""Measures of an encoder: similarity, retrieval, a domain, pairs."""

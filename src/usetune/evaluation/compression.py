@@ -1,0 +1,151 @@
+"""How small embeddings can be made: what they find, by dimensions and precision."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.search.binary import nearest_binary
+from usetune.search.exact import nearest
+from usetune.search.quantization import QuantizedCorpus, Quantizer
+
+PRECISIONS = ("float32", "float16", "int8", "binary", "binary, rescored")
+
+_FIGURES = ["recall@1", "mrr@10"]
+# How deep to search.
+_COUNT = 10
+
+Search = Callable[[np.ndarray, Any, int], tuple[np.ndarray, np.ndarray]]
+
+
+def size_table(
+    queries: np.ndarray,
+    corpus: np.ndarray,
+    relevant: Sequence[Iterable[int]],
+    dims: Sequence[int],
+    precisions: Sequence[str] = PRECISIONS,
+    rescore: int = 4,
+    repeats: int = 3,
+) -> pd.DataFrame:
+    """Search with embeddings cut and quantised, and measure what is found and how fast.
+
+    Embeddings are cut to their first components and divided by their length again. Only
+    the corpus is quantised, calibrated on itself; queries keep their numbers, but for
+    the bits that "binary" compares.
+
+    Args:
+        queries: float array (queries, dim).
+        corpus: float array (documents, dim).
+        relevant: for each query the rows of ``corpus`` that answer it, at least one.
+        dims: how many components to keep.
+        precisions: of `PRECISIONS`.
+        rescore: of "binary, rescored", see `nearest_binary`.
+        repeats: searches, of whose times the median is taken.
+
+    Returns:
+        DataFrame with a row for each dim and precision: dim, precision, bytes (of an
+        embedding), recall@1 and mrr@10 in [0, 1], the two as a share of those at full
+        size ("recall@1 share", "mrr@10 share"; full size is all dims in float32),
+        seconds (to search with 1,000 queries) and n (the number of queries).
+
+    Raises:
+        ValueError: if an argument is out of range, shapes do not fit, a number is not
+            finite, an embedding has length 0, or a relevant document is not there.
+    """
+    unknown = [name for name in precisions if name not in PRECISIONS]
+    if unknown:
+        raise ValueError(
+            f"precisions must be of {list(PRECISIONS)}. Received: {unknown}"
+        )
+    if min(rescore, repeats) < 1:
+        raise ValueError(
+            f"rescore and repeats must be at least 1. Received: {rescore} and {repeats}"
+        )
+    queries, corpus = np.asarray(queries), np.asarray(corpus)
+    if queries.ndim != 2 or corpus.ndim != 2 or queries.shape[1] != corpus.shape[1]:
+        raise ValueError(
+            "queries and corpus must be arrays (n, dim) of one dim. "
+            f"Received: shapes {queries.shape} and {corpus.shape}"
+        )
+    if not all(1 <= dim <= corpus.shape[1] for dim in dims):
+        raise ValueError(
+            f"dims must be from 1 to {corpus.shape[1]}. Received: {list(dims)}"
+        )
+    relevant = [[*rows] for rows in relevant]
+    named = {row for rows in relevant for row in rows}
+    outside = sorted(named - set(range(len(corpus))))
+    if outside:
+        raise ValueError(
+            f"relevant must name rows of the corpus, 0 to {len(corpus) - 1}. "
+            f"Received: {outside[:5]}"
+        )
+    count = min(_COUNT, len(corpus))
+    dim = corpus.shape[1]
+    full = _first(queries, dim, "queries"), _first(corpus, dim, "corpus")
+    # With nothing found at full size there is no share: NaN.
+    full = pd.Series(_quality(nearest(*full, count)[0], relevant)).replace(0, np.nan)
+    table = []
+    for dim in dims:
+        own_queries = _first(queries, dim, "queries")
+        own_corpus = _first(corpus, dim, "corpus")
+        for precision in precisions:
+            search, documents, size = _prepared(own_corpus, precision, rescore)
+            seconds = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                found, _ = search(own_queries, documents, count)
+                seconds.append(time.perf_counter() - start)
+            quality = _quality(found, relevant)
+            table.append(
+                {
+                    "dim": dim,
+                    "precision": precision,
+                    "bytes": size,
+                    **quality,
+                    **{
+                        f"{name} share": quality[name] / full[name] for name in _FIGURES
+                    },
+                    "seconds": np.median(seconds) * 1000 / len(queries),
+                    "n": len(queries),
+                }
+            )
+    return pd.DataFrame(table)
+
+
+def _first(embeddings: np.ndarray, dim: int, name: str) -> np.ndarray:
+    """The first ``dim`` components, divided by their length."""
+    cut = embeddings[:, :dim].astype(np.float32)
+    length = np.linalg.norm(cut, axis=1, keepdims=True)
+    faulty = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    if faulty.size:
+        raise ValueError(
+            f"{name} must be finite, and not zero in the first {dim} components. "
+            f"Received: others in the rows {faulty[:5].tolist()}"
+        )
+    return cut / length
+
+
+def _prepared(
+    corpus: np.ndarray, precision: str, rescore: int
+) -> tuple[Search, Any, int]:
+    """What searches, in what, and the bytes of an embedding in it."""
+    if precision.startswith("float"):
+        documents = corpus.astype(precision)
+        return nearest, documents, documents[0].nbytes
+    quantizer = Quantizer.fit(corpus, precision.split(",")[0])
+    documents = QuantizedCorpus(quantizer, quantizer.quantize(corpus))
+    if precision == "int8":
+        search = nearest
+    else:
+        rescored = rescore if "rescored" in precision else 0
+        search = partial(nearest_binary, rescore=rescored)
+    return search, documents, quantizer.bytes_per_embedding
+
+
+def _quality(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> dict[str, float]:
+    measures = retrieval_measures(relevant_ranks(found, relevant))
+    return measures[_FIGURES].mean().to_dict()

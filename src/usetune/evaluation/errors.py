@@ -1,0 +1,172 @@
+"""Looking at an encoder text by text: neighbours, and what it gets most wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from usetune.data.formats import BINARY, SCORED, check_rows, shape_of
+from usetune.evaluation.domain import DomainBenchmark
+from usetune.evaluation.ranking import relevant_ranks
+from usetune.protocols import TextEncoder
+from usetune.search.exact import nearest
+from usetune.similarity import cosine_similarity, unit_length
+
+# What `load_sts` calls the columns of scored pairs.
+_STS = {"sentence1": "base", "sentence2": "ref", "score": "similarity"}
+_HIGHEST_STS_SCORE = 5
+# Queries whose documents are all put in order at a time.
+_QUERIES = 512
+
+
+def neighbours(
+    titles: Sequence[str],
+    base: TextEncoder,
+    tuned: TextEncoder,
+    corpus: Sequence[str],
+    count: int = 5,
+) -> pd.DataFrame:
+    """The nearest texts of each title before and after tuning, side by side.
+
+    Args:
+        titles: texts to look at; a title is no neighbour of itself.
+        base: the encoder before.
+        tuned: the encoder after.
+        corpus: texts to search in, each once.
+        count: neighbours of each title.
+
+    Returns:
+        DataFrame title, rank (from 1), base and tuned (the neighbours), base_cosine
+        and tuned_cosine, ``count`` rows for each title.
+
+    Raises:
+        ValueError: if the corpus has a text twice, or fewer texts than ``count``
+            beside a title.
+    """
+    rows = pd.Index(corpus)
+    if not rows.is_unique:
+        raise ValueError(
+            "corpus must hold each text once. Received twice: "
+            f"{rows[rows.duplicated()].tolist()[:5]}"
+        )
+    own = rows.get_indexer(pd.Index(titles))
+    available = len(rows) - bool((own >= 0).any())
+    if not 1 <= count <= available:
+        raise ValueError(
+            f"count must be between 1 and {available}, the texts of the corpus beside "
+            f"a title. Received: {count}"
+        )
+    table = pd.DataFrame(
+        {
+            "title": np.repeat(np.array(titles, dtype=object), count),
+            "rank": np.tile(np.arange(1, count + 1), len(titles)),
+        }
+    )
+    texts = rows.to_numpy()
+    for name, encoder in (("base", base), ("tuned", tuned)):
+        found, cosines = nearest(
+            _unit(encoder, titles), _unit(encoder, corpus), min(count + 1, len(rows))
+        )
+        # Of each row all but the title itself, or but the last.
+        others = found != own[:, None]
+        others[others.all(axis=1), count:] = False
+        table[name] = texts[found[others]]
+        table[f"{name}_cosine"] = cosines[others]
+    return table
+
+
+def most_wrong(
+    pairs: pd.DataFrame, encoder: TextEncoder, count: int = 20
+) -> pd.DataFrame:
+    """The pairs whose cosine is farthest from what the gold score says.
+
+    Scores and cosines have scales of their own, so places are compared: the error of a
+    pair is its place in the order of the cosines less its place in the order of the
+    scores. Places run from 0, the least of all pairs, to 1; equal values share their
+    mean place. Spearman's correlation is what these errors leave of 1: without ties,
+    1 less a multiple of the sum of their squares.
+
+    Args:
+        pairs: as `load_sts` returns, or scored pairs, or pairs labelled 0 or 1, as
+            `load_pairs` returns; at least two.
+        encoder: anything with ``encode(texts) → (n, dim)``.
+        count: rows to return, at most.
+
+    Returns:
+        The pairs with the largest errors first, with their index and columns, and
+        cosine, gold_place, cosine_place and error, in [-1, 1]: above 0 where the
+        encoder takes the texts for more alike than the gold score does.
+
+    Raises:
+        ValueError: if the pairs are of another shape, or fewer than two.
+    """
+    named = pairs
+    if {*_STS} <= {*pairs.columns}:
+        named = pairs.rename(columns=_STS)
+        named["similarity"] /= _HIGHEST_STS_SCORE
+    shape = shape_of(named)
+    if shape not in (SCORED, BINARY) or len(pairs) < 2:
+        raise ValueError(
+            "pairs must be at least two, with scores or with labels 0 and 1. Received: "
+            f"{len(pairs)} {shape.name}"
+        )
+    checked = check_rows(named, shape, "pairs")
+    first, second, gold = (checked[column].tolist() for column in shape.columns)
+    cosine = np.asarray(
+        cosine_similarity(encoder.encode(first), encoder.encode(second))
+    )
+    table = pairs.assign(
+        cosine=cosine, gold_place=_places(gold), cosine_place=_places(cosine)
+    )
+    table["error"] = table["cosine_place"] - table["gold_place"]
+    order = np.argsort(-table["error"].abs().to_numpy(), kind="stable")
+    return table.iloc[order[:count]]
+
+
+def worst_queries(
+    benchmark: DomainBenchmark, encoder: TextEncoder, count: int = 20
+) -> pd.DataFrame:
+    """The queries whose answer comes last, and what came first instead.
+
+    Args:
+        benchmark: its anchors are the queries, their positives the answers.
+        encoder: anything with ``encode(texts) → (n, dim)`` of unit length.
+        count: rows to return, at most; queries whose answer comes first are no errors.
+
+    Returns:
+        DataFrame anchor, positive, rank (of the positive, from 2), cosine (of the
+        positive), first (the text of the corpus that came first) and first_cosine, the
+        last rank first; index as of the benchmark's pairs.
+    """
+    pairs, texts = benchmark.pairs, np.array(benchmark.corpus, dtype=object)
+    anchors = encoder.encode(pairs["anchor"].tolist())
+    corpus = encoder.encode(benchmark.corpus)
+    own = pd.Index(texts).get_indexer(pairs["positive"])
+    parts = []
+    for start in range(0, len(pairs), _QUERIES):
+        rows = slice(start, start + _QUERIES)
+        found, cosines = nearest(anchors[rows], corpus, len(corpus))
+        ranks = relevant_ranks(found, own[rows, None])["rank"].to_numpy(dtype=int)
+        part = (
+            pairs[["anchor", "positive"]]
+            .iloc[rows]
+            .assign(
+                rank=ranks,
+                cosine=cosines[np.arange(len(ranks)), ranks - 1],
+                first=texts[found[:, 0]],
+                first_cosine=cosines[:, 0],
+            )
+        )
+        parts.append(part[part["rank"] > 1])
+    wrong = pd.concat(parts)
+    return wrong.sort_values("rank", ascending=False, kind="stable").head(count)
+
+
+def _unit(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
+    return np.asarray(unit_length(encoder.encode(list(texts))))
+
+
+def _places(values: Sequence[float]) -> np.ndarray:
+    """Where values come in their order, from 0 to 1."""
+    return (rankdata(values) - 1) / (len(values) - 1)

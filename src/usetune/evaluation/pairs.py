@@ -1,0 +1,132 @@
+"""Measures of an encoder on tables: scored pairs, triplets, pairs labelled 0 or 1."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from usetune.data.formats import (
+    BINARY,
+    SCORED,
+    TRIPLETS,
+    Shape,
+    check_rows,
+    text_columns,
+)
+from usetune.data.tables import require_columns
+from usetune.evaluation.pair_metrics import (
+    binary_figures,
+    check_both_labels,
+    named,
+    similarity_figures,
+    triplet_figures,
+)
+from usetune.protocols import TextEncoder
+
+
+class _TableEvaluator:
+    """Encodes the columns of texts of a table, for figures of their embeddings.
+
+    Args:
+        table: what is measured.
+        source: what errors call it.
+        shape: what it should be.
+        name: put before the names of the figures.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, source: str, shape: Shape, name: str
+    ) -> None:
+        table = require_columns(table, source, shape.columns)[[*shape.columns]]
+        self.name, self._table = name, check_rows(table, shape, source)
+        columns = text_columns(self._table)
+        self._count = len(columns)
+        self.texts = [text for column in columns for text in self._table[column]]
+
+    def __call__(self, encoder: TextEncoder) -> dict[str, float]:
+        """The figures of an encoder.
+
+        Args:
+            encoder: anything with ``encode(texts) → (n, dim)``.
+
+        Raises:
+            ValueError: if an embedding is not finite.
+        """
+        columns = np.split(np.asarray(encoder.encode(self.texts)), self._count)
+        return named(self._figures(*columns), self.name)
+
+    def _figures(self, *columns: np.ndarray) -> Mapping[str, float]:
+        raise NotImplementedError
+
+
+class SimilarityEvaluator(_TableEvaluator):
+    """How well similarities follow gold scores, see `similarity_figures`.
+
+    Args:
+        pairs: DataFrame base, ref, similarity (in [0, 1]), at least two rows.
+        name: put before the names of the figures: "name_spearman_cosine".
+
+    Attributes:
+        texts: every text that is encoded.
+
+    Raises:
+        ValueError: if a column is missing, a cell is wrong, or rows are too few.
+    """
+
+    def __init__(self, pairs: pd.DataFrame, name: str = "") -> None:
+        super().__init__(pairs, "pairs", SCORED, name)
+        if len(pairs) < 2:
+            raise ValueError("pairs must have at least two rows. Received: 1")
+
+    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
+        return similarity_figures(*columns, self._table["similarity"].to_numpy())
+
+
+class TripletEvaluator(_TableEvaluator):
+    """How often the positive is the closer one, see `triplet_figures`.
+
+    Args:
+        triplets: DataFrame anchor, positive, negative.
+        margin: how much closer it must be.
+        name: put before the names of the figures: "name_cosine_accuracy".
+
+    Attributes:
+        texts: every text that is encoded.
+
+    Raises:
+        ValueError: if there are no rows, a column is missing, or a cell is wrong.
+    """
+
+    def __init__(
+        self, triplets: pd.DataFrame, margin: float = 0.0, name: str = ""
+    ) -> None:
+        super().__init__(triplets, "triplets", TRIPLETS, name)
+        self.margin = margin
+
+    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
+        return triplet_figures(*columns, margin=self.margin)
+
+
+class BinaryClassificationEvaluator(_TableEvaluator):
+    """How well a threshold tells pairs with label 1 from others.
+
+    See `binary_figures`.
+
+    Args:
+        pairs: DataFrame base, ref, label (0 or 1, both among them).
+        name: put before the names of the figures: "name_cosine_ap".
+
+    Attributes:
+        texts: every text that is encoded.
+
+    Raises:
+        ValueError: if there are no rows, a column is missing, a cell is wrong, or all
+            labels are the same.
+    """
+
+    def __init__(self, pairs: pd.DataFrame, name: str = "") -> None:
+        super().__init__(pairs, "pairs", BINARY, name)
+        check_both_labels(self._table["label"].to_numpy())
+
+    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
+        return binary_figures(*columns, self._table["label"].to_numpy())

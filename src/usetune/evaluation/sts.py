@@ -1,0 +1,103 @@
+"""The STS benchmark: its data, and how well an encoder's cosines follow its scores.
+
+Cer et al., "SemEval-2017 Task 1" (2017, arXiv:1708.00055). The eleven languages are
+the machine translations of github.com/PhilipMay/stsb-multi-mt.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from usetune.data.sts import load_sts
+from usetune.protocols import TextEncoder
+from usetune.similarity import cosine_similarity
+
+
+@dataclass(frozen=True)
+class STSResult:
+    """How the cosines of an encoder follow the gold scores.
+
+    Attributes:
+        pearson: Pearson correlation, in [-1, 1].
+        pearson_pvalue: two-sided p-value of ``pearson``.
+        spearman: Spearman rank correlation, in [-1, 1].
+        n: sentence pairs scored.
+        source: which pairs they were.
+    """
+
+    pearson: float
+    pearson_pvalue: float
+    spearman: float
+    n: int
+    source: str
+
+    def __str__(self) -> str:
+        # The smallest p-values are below what a float can hold.
+        p = f"{self.pearson_pvalue:.3g}" if self.pearson_pvalue > 1e-300 else "< 1e-300"
+        return (
+            f"Pearson  {self.pearson:.4f}\n"
+            f"p-value  {p}\n"
+            f"Spearman {self.spearman:.4f}\n"
+            f"n        {self.n}\n"
+            f"source   {self.source}"
+        )
+
+
+def sts_benchmark(
+    encoder: TextEncoder,
+    split: str = "dev",
+    language: str = "en",
+    parsing: str = "all",
+) -> STSResult:
+    """Score an encoder on the STS benchmark.
+
+    Args:
+        encoder: anything with ``encode(texts) → (n, dim)``.
+        split: see `load_sts`.
+        language: see `load_sts`.
+        parsing: see `load_sts`.
+
+    Returns:
+        Correlations between the gold scores and the cosines of the embeddings.
+
+    Raises:
+        ValueError: see `load_sts`.
+        FileNotFoundError: see `load_sts`.
+    """
+    return _score(encoder, load_sts(split, language, parsing))
+
+
+def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSResult:
+    embeddings = encoder.encode([*pairs["sentence1"], *pairs["sentence2"]])
+    cosines = np.asarray(cosine_similarity(*np.split(embeddings, 2)))
+    pearson = stats.pearsonr(pairs["score"], cosines)
+    spearman = stats.spearmanr(pairs["score"], cosines)
+    return STSResult(
+        pearson=float(pearson.statistic),
+        pearson_pvalue=float(pearson.pvalue),
+        spearman=float(spearman.statistic),
+        n=len(pairs),
+        source=pairs.attrs["source"],
+    )
+
+
+class STSMeasure:
+    """The Pearson correlation of `sts_benchmark`, as a measure for `fine_tune`.
+
+    Args:
+        split: see `load_sts`.
+        language: see `load_sts`.
+
+    Attributes:
+        texts: every text that is encoded.
+    """
+
+    def __init__(self, split: str = "dev", language: str = "en") -> None:
+        self._pairs = load_sts(split, language)
+        self.texts = [*self._pairs["sentence1"], *self._pairs["sentence2"]]
+
+    def __call__(self, encoder: TextEncoder) -> dict[str, float]:
+        """{"sts": Pearson's correlation}."""
+        return {"sts": _score(encoder, self._pairs).pearson}

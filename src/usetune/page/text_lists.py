@@ -1,0 +1,141 @@
+"""Lists of texts: lines that were typed, the lines of a file, a column of a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from usetune.data.tables import read_table
+
+MOST_TITLES = 50_000
+# The encoder's memory grows with the square of a text's length.
+MOST_CHARACTERS = 2_000
+
+# The first of these that a table has is taken for the column of its texts.
+_TEXT_COLUMNS = ["title", "text", "preferredlabel", "label", "name", "anchor", "base"]
+
+
+@dataclass(frozen=True)
+class TextList:
+    """Texts, each once, in the order in which they were found.
+
+    Attributes:
+        texts: at least one; white space within is one space.
+        source: what they are, how many, and how many were left out.
+        column: of the table that they come from; None if there was no table.
+        columns: all columns of that table.
+    """
+
+    texts: list[str]
+    source: str
+    column: str | None = None
+    columns: Sequence[str] = ()
+
+
+def text_lines(typed: str) -> list[str]:
+    """The lines of what was typed, one text each; empty lines are left out.
+
+    Raises:
+        ValueError: if a text is longer than 2,000 characters.
+    """
+    return [text for text in _tidied(typed.splitlines(), "your texts") if text]
+
+
+def text_list(
+    texts: Iterable[str],
+    name: str,
+    column: str | None = None,
+    columns: Sequence[str] = (),
+) -> TextList:
+    """Make a list of texts that are at hand.
+
+    Args:
+        texts: any number; empty ones and repeats are left out, and ``source`` counts
+            them.
+        name: what ``source`` and the errors call them.
+        column: see `TextList`.
+        columns: see `TextList`.
+
+    Raises:
+        ValueError: if no text is left or more than 50,000, or one is longer than 2,000
+            characters.
+    """
+    tidied = _tidied(texts, name)
+    filled = [text for text in tidied if text]
+    distinct = list(dict.fromkeys(filled))
+    if not 1 <= len(distinct) <= MOST_TITLES:
+        raise ValueError(
+            f"{name} must hold 1 to {MOST_TITLES:,} texts. Received: {len(distinct):,}"
+        )
+    source = f"{name}: {len(distinct):,} texts"
+    for what, more, fewer in (
+        ("empty", tidied, filled),
+        ("repeated", filled, distinct),
+    ):
+        if len(more) > len(fewer):
+            source += f", {len(more) - len(fewer):,} {what} left out"
+    return TextList(distinct, source, column, columns)
+
+
+def read_texts(path: str | Path, column: str | None = None) -> TextList:
+    """Read a list from a file.
+
+    Args:
+        path: UTF-8 text (``.txt``) with one text a line, or a table with any ending
+            that `usetune.data.tables.read_table` knows.
+        column: of the table. Default: title, text, preferredLabel, label, name, anchor
+            or base, the first that there is in small or capital letters; if there is
+            none, the first column.
+
+    Returns:
+        The list; ``source`` names the file and the column.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: naming the file, and the column or row (counted from 1, without the
+            header) at fault.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    if not content.strip():
+        raise ValueError(f"{path.name} is empty")
+    if path.suffix.lower() == ".txt":
+        try:
+            lines = content.decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path.name} is not UTF-8 ({error}); save it as UTF-8 and try again"
+            ) from error
+        return text_list(lines, path.name)
+    try:
+        table = read_table(path, *([] if column is None else [[column]]))
+    except ValueError as error:
+        # An uploaded file lies in a folder that its owner has never seen.
+        raise ValueError(str(error).replace(str(path), path.name)) from error
+    columns = [str(name) for name in table.columns]
+    table = table.set_axis(columns, axis=1)
+    column = column or _text_column(columns)
+    cells = table[column].where(table[column].notna(), "")
+    for row, cell in enumerate(cells, start=1):
+        if not isinstance(cell, str):
+            raise ValueError(
+                f"{path.name}, column {column}: row {row} is not a text. "
+                f"Received: {cell!r:.80}"
+            )
+    return text_list(cells, f"{path.name}, column {column}", column, columns)
+
+
+def _text_column(columns: Sequence[str]) -> str:
+    lower = [name.lower() for name in columns]
+    known = [name for name in _TEXT_COLUMNS if name in lower]
+    return columns[lower.index(known[0])] if known else columns[0]
+
+
+def _tidied(texts: Iterable[str], name: str) -> list[str]:
+    tidied = [" ".join(text.split()) for text in texts]
+    for number, text in enumerate(tidied, start=1):
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(
+                f"{name}, number {number}: a text has at most {MOST_CHARACTERS:,} "
+                f"characters. Received: {len(text):,}, {text:.40}…"
+            )
+    return tidied

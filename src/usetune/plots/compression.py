@@ -1,0 +1,65 @@
+"""Figures of what was measured: sizes of embeddings, and associations."""
+
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
+
+
+def plot_sizes(
+    table: pd.DataFrame,
+    figure: str = "mrr@10",
+    group: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a figure against the bytes of an embedding, a line for each precision.
+
+    Each point carries its number of dimensions.
+
+    Args:
+        table: as `usetune.size_table` returns, or several below each other.
+        figure: the column of the vertical axis.
+        group: a column that tells the tables apart, "encoder" say; each of its values
+            has lines of its own style.
+        ax: where to draw. Default: a new figure.
+
+    Returns:
+        The Axes drawn on.
+
+    Raises:
+        ValueError: if a column is missing.
+    """
+    wanted = ["dim", "precision", "bytes", figure, *([group] if group else [])]
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise ValueError(f"table lacks {missing}. Received: {list(table.columns)}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    colors = {name: f"C{i}" for i, name in enumerate(table["precision"].unique())}
+    parts = table.groupby(group, sort=False) if group else [("", table)]
+    for (name, part), style in zip(parts, cycle(("-", "--", ":", "-.")), strict=False):
+        for precision, line in part.groupby("precision", sort=False):
+            line = line.sort_values("bytes")
+            label = f"{precision} ({name})" if group else precision
+            settings = {"color": colors[precision], "linestyle": style}
+            ax.plot(line["bytes"], line[figure], marker="o", label=label, **settings)
+            for size, value, dim in zip(
+                line["bytes"], line[figure], line["dim"], strict=True
+            ):
+                ax.annotate(
+                    f"{dim}",
+                    (size, value),
+                    xytext=(3, -10),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=colors[precision],
+                )
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.set(xlabel="bytes per embedding", ylabel=figure)
+    ax.grid(alpha=0.3)
+    # Beside the picture: points lie in all of its corners.
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax

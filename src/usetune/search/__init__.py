@@ -1,0 +1,1 @@
+"""Search for the nearest embeddings, and embeddings made small."""

@@ -1,0 +1,209 @@
+"""Embeddings in a quarter or a thirty-second of their bytes."""
+
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from usetune._utils.files import replacing
+
+# dtype of the codes, and the number of steps between the lowest and the highest level.
+_CODES = {"int8": (np.int8, 255), "binary": (np.uint8, 1)}
+# Embeddings count as of unit length within this; float16 is off by less.
+_TOLERANCE = 0.01
+# More numbers outside the calibrated range than this share are worth a warning.
+_CLIPPED_SHARE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Quantizer:
+    """Turns embeddings of unit length into codes of 8 or 1 bits per dimension.
+
+    `fit` makes one. Queries need not be quantised: `usetune.nearest` compares them with
+    the embeddings that the codes stand for, see `QuantizedCorpus`.
+
+    - "int8": 256 levels, evenly spread from the lowest to the highest number of the
+      calibration, for each dimension;
+    - "binary": one bit, whether a number is above the calibration's median in its
+      dimension. It stands for the mean of the calibration's numbers on its side.
+      Eight bits make a byte; the last byte is filled with zeros, so any dim will do.
+
+    Attributes:
+        precision: "int8" or "binary".
+        low: float32 (dim,), what the lowest code of each dimension stands for.
+        high: float32 (dim,), what the highest stands for.
+        threshold: float32 (dim,): numbers above it have the bit 1; int8 has no use
+            for it.
+    """
+
+    precision: str
+    low: np.ndarray
+    high: np.ndarray
+    threshold: np.ndarray
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray, precision: str) -> "Quantizer":
+        """Calibrate on embeddings like those that will be quantised.
+
+        Args:
+            embeddings: float array (n, dim), rows of unit length. Some thousands are
+                enough: what lies outside their range is clipped.
+            precision: "int8" or "binary".
+
+        Raises:
+            ValueError: if ``precision`` is another, or the embeddings are none, not
+                finite or not of unit length.
+        """
+        if precision not in _CODES:
+            raise ValueError(
+                f"precision must be one of {list(_CODES)}. Received: {precision!r}"
+            )
+        embeddings = _checked(embeddings)
+        if not len(embeddings):
+            raise ValueError(
+                "embeddings must have at least one row to calibrate on. "
+                f"Received: shape {embeddings.shape}"
+            )
+        threshold = np.median(embeddings, axis=0)
+        if precision == "int8":
+            low, high = embeddings.min(axis=0), embeddings.max(axis=0)
+        else:
+            above = embeddings > threshold
+            low = np.mean(embeddings, axis=0, where=~above, dtype=np.float64)
+            total = np.sum(embeddings, axis=0, where=above, dtype=np.float64)
+            count = above.sum(axis=0)
+            # Where no number is above the median, the bit 1 stands for the median.
+            high = np.where(count > 0, total / count.clip(1), threshold)
+        return cls(precision, np.float32(low), np.float32(high), threshold)
+
+    @property
+    def dim(self) -> int:
+        """Number of components of an embedding."""
+        return len(self.low)
+
+    @property
+    def bytes_per_embedding(self) -> int:
+        """Length of a code."""
+        return self.dim if self.precision == "int8" else -(-self.dim // 8)
+
+    def quantize(self, embeddings: np.ndarray) -> np.ndarray:
+        """Turn embeddings into codes.
+
+        Args:
+            embeddings: float array (n, dim), rows of unit length.
+
+        Returns:
+            int8 array (n, dim) or, of binary precision, uint8 array (n, bytes), the
+            first dimension in the highest bit.
+
+        Raises:
+            ValueError: if the embeddings have another dim, or are not finite or not of
+                unit length.
+        """
+        embeddings = _checked(embeddings, self.dim)
+        if self.precision == "binary":
+            return np.packbits(embeddings > self.threshold, axis=1)
+        outside = np.sum((embeddings < self.low) | (embeddings > self.high))
+        if outside > _CLIPPED_SHARE * embeddings.size:
+            warnings.warn(
+                f"{outside} of {embeddings.size} numbers lie outside the calibrated "
+                "range and are clipped; calibrate on more embeddings, or on some like "
+                "these",
+                stacklevel=2,
+            )
+        dtype, steps = _CODES[self.precision]
+        width = self.high - self.low
+        # A dimension that is the same everywhere has one level.
+        scaled = (embeddings - self.low) * (steps / np.where(width > 0, width, np.inf))
+        lowest = np.iinfo(dtype).min
+        return (np.rint(scaled).clip(0, steps) + lowest).astype(dtype)
+
+    def dequantize(self, codes: np.ndarray) -> np.ndarray:
+        """The embeddings that codes stand for.
+
+        Args:
+            codes: as `quantize` returns.
+
+        Returns:
+            float32 array (n, dim), rows of unit length.
+
+        Raises:
+            ValueError: if ``codes`` has another shape or dtype.
+        """
+        codes = np.asarray(codes)
+        dtype, steps = _CODES[self.precision]
+        if codes.shape[1:] != (self.bytes_per_embedding,) or codes.dtype != dtype:
+            raise ValueError(
+                f"codes must be {np.dtype(dtype)} (n, {self.bytes_per_embedding}). "
+                f"Received: {codes.dtype} {codes.shape}"
+            )
+        if self.precision == "binary":
+            codes = np.unpackbits(codes, axis=1, count=self.dim)
+        level = codes.astype(np.float32) - np.iinfo(dtype).min
+        embeddings = self.low + level * ((self.high - self.low) / np.float32(steps))
+        length = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        return embeddings / np.where(length > 0, length, 1)
+
+    def save(self, path: str | Path) -> None:
+        """Write to a file that `load` reads back."""
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Quantizer":
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if it is not a quantizer's.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file) as arrays:
+                precision = str(arrays["precision"])
+                if precision not in _CODES:
+                    raise ValueError(f"precision {precision!r}")
+                names = ("low", "high", "threshold")
+                return cls(precision, *(arrays[name] for name in names))
+        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is no file of a quantizer ({error})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedCorpus:
+    """Documents kept as codes: a corpus for `usetune.nearest`, which reads it in parts.
+
+    Attributes:
+        quantizer: what made the codes.
+        codes: as `Quantizer.quantize` returns; a `numpy.memmap` will do.
+    """
+
+    quantizer: Quantizer
+    codes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """The embeddings of some rows, float32 (rows, dim)."""
+        return self.quantizer.dequantize(self.codes[rows])
+
+
+def _checked(embeddings: np.ndarray, dim: int | None = None) -> np.ndarray:
+    embeddings = np.asarray(embeddings, dtype=np.float32)
+    if embeddings.ndim != 2 or dim not in (None, embeddings.shape[1]):
+        raise ValueError(
+            f"embeddings must be an array (n, {dim or 'dim'}). "
+            f"Received: shape {embeddings.shape}"
+        )
+    length = np.linalg.norm(embeddings, axis=1)
+    # Written so that NaN is at fault.
+    faulty = np.flatnonzero(~(abs(length - 1) <= _TOLERANCE))
+    if faulty.size:
+        raise ValueError(
+            "embeddings must be finite and of unit length; cut ones are divided by "
+            f"their length again. Received: length {length[faulty[0]]:g} in row "
+            f"{faulty[0]}, and {faulty.size - 1} more such rows"
+        )
+    return embeddings

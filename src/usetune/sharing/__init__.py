@@ -1,0 +1,1 @@
+"""Sharing an encoder: its card, and uploads."""

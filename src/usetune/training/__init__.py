@@ -1,0 +1,1 @@
+"""Fine-tuning: data sets with their losses, batches, and the training itself."""

@@ -1,0 +1,171 @@
+"""Averages of weights: several tuned encoders, or a tuned one and its base."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from usetune.encoders.base import Encoder
+from usetune.evaluation.domain import DomainBenchmark
+from usetune.protocols import Measure
+from usetune.training.fine_tuning import FineTuned, Pairs, fine_tune
+from usetune.training.record import OUTCOME
+
+# Rows of a weight that `interpolate` handles at a time.
+_ROWS = 4096
+
+
+def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
+    """The encoder on the straight line between two, in their weights.
+
+    Where ``tuned`` was trained from ``base``, encoders in between often keep most of
+    what was learned and lose less of what was known (WiSE-FT: Wortsman et al., "Robust
+    fine-tuning of zero-shot models", 2022, section 3).
+
+    Args:
+        base: where ``tuned`` started.
+        tuned: an encoder of the same shape.
+        alpha: 0 gives ``base``, 1 gives ``tuned``.
+
+    Returns:
+        An independent encoder with the weights (1 - alpha) base + alpha tuned.
+
+    Raises:
+        ValueError: if the weights differ in shape, the encoders are not behind the same
+            projections, or ``alpha`` is not in [0, 1].
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be in [0, 1]. Received: {alpha}")
+    shapes = [[tuple(v.shape) for v in encoder.variables] for encoder in (base, tuned)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("base and tuned must have weights of the same shapes")
+    projections = [base.projections, tuned.projections]
+    if len(projections[0]) != len(projections[1]) or not all(
+        map(np.array_equal, *projections)
+    ):
+        raise ValueError(
+            "base and tuned must be behind the same projections. Received: "
+            f"{len(projections[0])} and {len(projections[1])}, or other matrices"
+        )
+    mixed = base.copy()
+    for target, end in zip(mixed.variables, tuned.variables, strict=True):
+        # In parts, so that no further copy of the embedding table is made.
+        for start in range(0, target.shape[0], _ROWS):
+            rows = slice(start, start + _ROWS)
+            part = target.value[rows]
+            part.assign((1 - alpha) * part + alpha * end.value[rows])
+    return mixed
+
+
+def fine_tune_soup(
+    encoder: Encoder,
+    pairs: Pairs,
+    *,
+    members: int = 3,
+    seed: int = 0,
+    validation: Pairs | None = None,
+    checkpoint: str | Path | None = None,
+    log_dir: str | Path | None = None,
+    **settings: Any,
+) -> FineTuned:
+    """Fine-tune several times from one start, and average the weights.
+
+    The average is often better than each of its members, on what was learned and on
+    what was known before, at no cost when it is used (Wortsman et al., "Model soups",
+    2022, section 3: the uniform soup).
+
+    Args:
+        encoder: where every member starts; left as it is.
+        pairs: as of `fine_tune`.
+        members: how many; member i, from 0, has the seed ``seed`` + i.
+        seed: of the first member, and of the split.
+        validation: as of `fine_tune`. By default the pairs are split once, for all
+            members: what one was trained on must not validate the average.
+        checkpoint: a file for each member: of "run.npz" these are run.0.npz, run.1.npz
+            and so on.
+        log_dir: a folder with a folder for each member: member_0, member_1 and so on.
+        **settings: further arguments of `fine_tune`.
+
+    Returns:
+        The average encoder with what was measured on the way to it. ``history`` has
+        the index levels member and epoch. ``training`` and ``validation`` are those of
+        every member. ``record`` has every member's seed in its settings, and instead of
+        one outcome a list, ``members``: of each its seed and what `describe_outcome`
+        tells.
+
+    Raises:
+        ValueError: if ``members`` is not positive, or as `fine_tune`.
+    """
+    if members < 1:
+        raise ValueError(f"members must be at least 1. Received: {members}")
+    histories, outcomes = [], []
+    for number in range(members):
+        member = fine_tune(
+            encoder,
+            pairs,
+            validation=validation,
+            seed=seed + number,
+            checkpoint=_checkpoint_of(number, checkpoint),
+            log_dir=None if log_dir is None else Path(log_dir) / f"member_{number}",
+            **settings,
+        )
+        histories.append(member.history)
+        outcome = {name: member.record.pop(name) for name in OUTCOME}
+        outcomes.append({"seed": seed + number, **outcome})
+        if number == 0:
+            soup, record = member.encoder, member.record
+            pairs, validation = member.training, member.validation
+        else:
+            soup = interpolate(soup, member.encoder, 1 / (number + 1))
+    record["settings"]["seed"] = [outcome["seed"] for outcome in outcomes]
+    return FineTuned(
+        encoder=soup,
+        history=pd.concat(dict(enumerate(histories)), names=["member"]),
+        training=pairs,
+        validation=validation,
+        record=record | {"members": outcomes},
+    )
+
+
+def _checkpoint_of(number: int, checkpoint: str | Path | None) -> Path | None:
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def trade_off(
+    base: Encoder,
+    tuned: Encoder,
+    alphas: Sequence[float],
+    domain: DomainBenchmark,
+    measures: Sequence[Measure] = (),
+    samples: int = 200,
+) -> pd.DataFrame:
+    """Measure the encoders between base and tuned: what is learned, what is kept.
+
+    Args:
+        base: where ``tuned`` started.
+        tuned: the tuned encoder.
+        alphas: places between them, see `interpolate`.
+        domain: what was to be learned.
+        measures: further figures, of what was to be kept, say.
+        samples: bootstrap samples for the intervals.
+
+    Returns:
+        DataFrame, one row for each alpha: alpha, the figures of the measures, and
+        those of the domain, each with ``_low`` and ``_high``, its 95 % interval.
+    """
+    rows = []
+    for alpha in alphas:
+        encoder = interpolate(base, tuned, alpha)
+        row = {"alpha": alpha}
+        for measure in measures:
+            row |= measure(encoder)
+        for name, figure in domain.score(encoder).intervals(samples).iterrows():
+            row[name] = figure["value"]
+            row[f"{name}_low"], row[f"{name}_high"] = figure["low"], figure["high"]
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,106 @@
+"""Warnings about a training that cannot go well, or did not."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from usetune.encoders.base import Encoder
+from usetune.losses import EmbeddingLoss, innermost, largest_distance
+from usetune.training.batches import unusable
+
+# Mean cosine of distinct texts above which an encoder no longer tells texts apart.
+_COLLAPSED = 0.95
+# Share of the triplets that pull, as `Alarms` finds it in the logs.
+ACTIVE = "active"
+
+
+def check_margin(loss: EmbeddingLoss, dim: int) -> None:
+    """Warn of a margin that no two embeddings can be apart."""
+    loss = innermost(loss)
+    if not hasattr(loss, "margin") or not hasattr(loss, "distance"):
+        return
+    largest = largest_distance(loss.distance, dim)
+    if loss.margin > largest:
+        warnings.warn(
+            f"{type(loss).__name__} has the margin {loss.margin}, and unit vectors are "
+            f"at most {largest:.4g} apart ({loss.distance} distance): the loss cannot "
+            "reach 0, and pulls at texts that are as far apart as can be",
+            stacklevel=3,
+        )
+
+
+def check_batches(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
+    """Warn of texts with a class that no triplet can be made of.
+
+    Args:
+        labels: class of each text, (n,).
+        batches: row numbers, of one pass.
+    """
+    single = sum(len(np.unique(labels[rows])) == 1 for rows in batches)
+    if single:
+        warnings.warn(
+            f"{single} of {len(batches)} batches hold texts of one class only, and "
+            "nothing to tell it from: use batches='by_label', or larger batches",
+            stacklevel=3,
+        )
+    alone = unusable(labels)
+    if alone:
+        warnings.warn(
+            f"{alone} of {len(labels)} texts are alone in their class: they have no "
+            "positive, and batches by label leave them out",
+            stacklevel=3,
+        )
+
+
+class Alarms(keras.callbacks.Callback):
+    """Warns, once for each kind, of what is wrong after an epoch.
+
+    A loss that is not finite; no triplet that pulls; embeddings that have collapsed.
+
+    Args:
+        encoder: the one that is trained.
+        texts: distinct ones, to look for a collapse; fewer than two: not looked for.
+    """
+
+    def __init__(self, encoder: Encoder, texts: Sequence[str]) -> None:
+        super().__init__()
+        self._encoder, self._texts = encoder, texts
+        self._said: set[str] = set()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """Look at the logs and at the embeddings."""
+        if not np.isfinite(logs["loss"]):
+            self._say("loss", epoch, "the loss is not finite")
+        if logs.get(ACTIVE) == 0:
+            self._say(
+                "active",
+                epoch,
+                "no triplet was active: every negative is farther than its positive by "
+                "the margin, and nothing is learned. Use a larger margin, or harder "
+                "negatives",
+            )
+        if len(self._texts) > 1 and "collapse" not in self._said:
+            self._look_for_a_collapse(epoch)
+
+    def _say(self, kind: str, epoch: int, message: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
+            warnings.warn(f"epoch {epoch + 1}: {message}", stacklevel=3)
+
+    def _look_for_a_collapse(self, epoch: int) -> None:
+        count = len(self._texts)
+        embeddings = self._encoder.encode(self._texts)
+        total = np.square(embeddings.sum(axis=0)).sum()
+        cosine = (total - count) / (count * (count - 1))
+        # Also where it is not a number.
+        if not cosine < _COLLAPSED:
+            variance = embeddings.var(axis=0).mean()
+            self._say(
+                "collapse",
+                epoch,
+                f"the embeddings have collapsed: {count} distinct texts have a mean "
+                f"cosine of {cosine:.3f} and a variance of {variance:.1e} in each "
+                "dimension. Use a smaller learning rate, or data with negatives",
+            )

@@ -1,0 +1,134 @@
+import pandas as pd
+import pytest
+
+from usetune import load_occupations, occupation_labels, read_occupations
+from usetune.data.sources import shipped
+
+HEADER = "conceptUri,iscoGroup,preferredLabel,altLabels,description,language\n"
+GOOD = HEADER + 'u:1,2511,analyst,"data analyst\n\n analista ",Analyses.,en\n'
+
+
+@pytest.fixture(scope="module")
+def occupations():
+    return read_occupations(shipped("occupations.csv"))
+
+
+def test_shipped_occupations(occupations):
+    assert occupations["conceptUri"].nunique() >= 150
+    assert occupations["iscoGroup"].nunique() >= 40
+    assert occupations["iscoGroup"].str.fullmatch(r"\d{4}").all()
+    languages = occupations.groupby("conceptUri")["language"].agg(set)
+    assert (languages == {"en", "it", "nl", "fr"}).all()
+    groups = occupations.groupby("conceptUri")["iscoGroup"].nunique()
+    assert (groups == 1).all()
+    labels = occupations.assign(
+        label=[
+            [preferred, *alternatives]
+            for preferred, alternatives in zip(
+                occupations["preferredLabel"], occupations["altLabels"], strict=True
+            )
+        ]
+    ).explode("label")
+    twice = labels.duplicated(["language", "label"], keep=False)
+    assert not twice.any(), labels[twice]
+
+
+def test_reading(tmp_path):
+    path = tmp_path / "occupations.csv"
+    path.write_text(GOOD)
+    assert read_occupations(path)["altLabels"].tolist() == [
+        ["data analyst", "analista"]
+    ]
+    path.write_text(GOOD.replace(",language", "").replace(",en", ""))
+    assert read_occupations(path)["language"].tolist() == ["en"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD.replace("altLabels", "labels"), r"lacks the columns \['altLabels'\]"),
+        (GOOD.replace("2511", "IT"), r"iscoGroup: is not an ISCO code.* rows \[1\]"),
+        (GOOD.replace(",analyst,", ",,"), r"preferredLabel: is empty in rows \[1\]"),
+        (GOOD + "u:1,2511,x,,D.,en\n", r"conceptUri: repeats .* rows \[2\]"),
+    ],
+)
+def test_faults_in_the_file(tmp_path, content, message):
+    path = tmp_path / "occupations.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_occupations(path)
+
+
+def test_languages_are_joined_by_uri(tmp_path):
+    english, french = tmp_path / "occupations_en.csv", tmp_path / "occupations_fr.csv"
+    header = HEADER.replace(",language", "")
+    english.write_text(header + "u:1,2511,analyst,,D.\nu:2,5120,cook,chef,D.\n")
+    french.write_text(header + "u:2,5120,cuisinier,,D.\n")
+    occupations = read_occupations(english, french)
+    assert occupations["language"].tolist() == ["en", "en", "fr"]
+    assert occupations.attrs["counts"] == {
+        "rows": 3,
+        "occupations": 2,
+        "missing in en": 0,
+        "missing in fr": 1,
+    }
+    with pytest.raises(ValueError, match="occupations_en.csv.*u:1 comes twice.*'en'"):
+        read_occupations(english, english)
+    french.write_text(header + "u:2,5121,cuisinier,,D.\n")
+    with pytest.raises(ValueError, match="u:2 has 2 ISCO codes"):
+        read_occupations(english, french)
+    with pytest.raises(ValueError, match="at least one file"):
+        read_occupations()
+
+
+def test_labels():
+    table = pd.DataFrame(
+        {
+            "conceptUri": ["u:1", "u:2"],
+            "iscoGroup": ["2511", "5120"],
+            "language": "en",
+            "preferredLabel": ["analyst", "cook"],
+            "altLabels": [["expert", "analyst", "data analyst"], ["expert", "expert"]],
+        }
+    )
+    labels = occupation_labels(table)
+    assert labels["text"].tolist() == [
+        "analyst",
+        "cook",
+        "expert",
+        "data analyst",
+        "expert",
+    ]
+    assert labels["shared"].tolist() == [False, False, True, False, True]
+    assert labels["preferred"].tolist() == [True, True, False, False, False]
+    assert labels.attrs["counts"] == {
+        "labels": 7,
+        "repeated in their occupation": 2,
+        "kept": 5,
+        "texts shared by occupations": 1,
+    }
+
+
+@pytest.mark.real_data
+def test_the_real_download(esco):
+    assert esco.attrs["counts"] == {
+        "rows": 2942,
+        "occupations": 2942,
+        "missing in en": 0,
+    }
+    counts = occupation_labels(esco).attrs["counts"]
+    assert counts["labels"] == 2942 + 29997
+    assert counts["repeated in their occupation"] == 45
+    assert counts["kept"] == 2942 + 29997 - 45
+    assert load_occupations().equals(esco)
+
+
+def test_what_is_shipped_stands_in_with_a_warning(monkeypatch, tmp_path):
+    for folder in (None, str(tmp_path)):
+        monkeypatch.delenv("USETUNE_DATA", raising=False)
+        if folder:
+            monkeypatch.setenv("USETUNE_DATA", folder)
+        with pytest.warns(UserWarning, match="using the occupations shipped"):
+            occupations = load_occupations()
+        assert "NOT ESCO's" in occupations.attrs["source"]
+        assert len(occupations) == 784

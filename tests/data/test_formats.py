@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from usetune.data.formats import SHAPES, check_rows, shape_of
+
+TABLES = {
+    "scored pairs": {"base": ["a", "b"], "ref": ["c", "d"], "similarity": [0, 0.5]},
+    "pairs labelled 0 or 1": {"base": ["a", "b"], "ref": ["c", "d"], "label": [0, 1]},
+    "pairs labelled with a class": {
+        "base": ["a", "b"],
+        "ref": ["c", "d"],
+        "label": [0, 2],
+    },
+    "positive pairs": {"anchor": ["a", "b"], "positive": ["c", "d"]},
+    "triplets": {"anchor": ["a"], "positive": ["b"], "negative": ["c"]},
+    "texts with a class": {"text": ["a", "b"], "label": [7, 0]},
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_recognised_by_the_columns(name):
+    table = pd.DataFrame(TABLES[name]).assign(further="x")
+    shape = shape_of(table)
+    assert shape.name == name
+    checked = check_rows(table, shape, "table")
+    assert list(checked) == list(shape.columns)
+    for column in shape.columns:
+        assert checked[column].tolist() == TABLES[name][column]
+
+
+def test_every_shape_is_tested():
+    assert [shape.name for shape in SHAPES] == list(TABLES)
+
+
+def test_labels_as_text_are_recognised_too():
+    table = pd.DataFrame({"base": ["a"], "ref": ["b"], "label": ["1"]})
+    assert shape_of(table).name == "pairs labelled 0 or 1"
+    checked = check_rows(table, shape_of(table), "table")
+    assert checked["label"].dtype == "int64" and checked["label"].tolist() == [1]
+    assert shape_of(table.assign(label="2")).name == "pairs labelled with a class"
+
+
+def test_named_where_several_fit():
+    both = pd.DataFrame(TABLES["scored pairs"]).assign(label=[0, 1])
+    with pytest.raises(ValueError, match="fit scored pairs and pairs labelled 0 or 1"):
+        shape_of(both)
+    assert shape_of(both, "scored pairs").name == "scored pairs"
+    # Labels of 0 and 1 may be classes as well.
+    name = "pairs labelled with a class"
+    assert shape_of(both, name).name == name
+    with pytest.raises(ValueError, match="must be one of.*Received: 'pears'"):
+        shape_of(both, "pears")
+    with pytest.raises(ValueError, match=r"\['anchor', 'positive'\]\. Received"):
+        shape_of(both, "positive pairs")
+
+
+def test_what_is_kept_beside():
+    table = pd.DataFrame(
+        {
+            "negative_2": ["e"],
+            "anchor": ["a"],
+            "positive": ["b"],
+            "negative_1": ["c"],
+            "occupation": ["uri"],
+            "group": ["251"],
+            "label": [3],
+            "note": [None],
+        },
+        index=[17],
+    )
+    checked = check_rows(table, shape_of(table), "table")
+    assert {*checked} == {*table} - {"note"} and list(checked.index) == [17]
+    triplets = table.rename(columns={"negative_1": "negative"})
+    assert "label" not in check_rows(triplets, shape_of(triplets), "table")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "message"),
+    [
+        ("scored pairs", {"similarity": [0.5, 1.01]}, r"in \[0, 1\].*row 2: 1\.01"),
+        ("scored pairs", {"similarity": [np.nan, 1]}, r"in \[0, 1\].*row 1: .*nan"),
+        ("scored pairs", {"ref": ["x", 3]}, "column ref: expected a text.*row 2: 3"),
+        ("scored pairs", {"base": ["x", None]}, "base: expected a text.*row 2"),
+        ("positive pairs", {"anchor": [" ", "x"]}, "a text.* 1 of 2 rows: row 1: ' '"),
+        ("positive pairs", {"group": ["", "x"]}, "column group: expected a text"),
+        ("positive pairs", {"label": [0, 1.5]}, "column label: expected a whole"),
+        ("texts with a class", {"label": [0, 1.5]}, "a whole number from 0.*1.5"),
+        ("texts with a class", {"label": [0, -1]}, "a whole number from 0.*-1"),
+        ("texts with a class", {"label": [0, 2**25]}, "a whole number from 0"),
+        ("texts with a class", {"label": ["a", 1]}, r"pandas\.factorize.*row 1: 'a'"),
+        ("pairs labelled with a class", {"label": [None, 1]}, "a whole number"),
+    ],
+)
+def test_faults_are_named(name, cell, message):
+    table = pd.DataFrame({**TABLES[name], **cell})
+    with pytest.raises(ValueError, match=message):
+        check_rows(table, shape_of(table, name), "table")
+
+
+def test_a_pair_labelled_2_is_no_validation_for_0_and_1():
+    binary = shape_of(pd.DataFrame(TABLES["pairs labelled 0 or 1"]))
+    other = pd.DataFrame(TABLES["pairs labelled with a class"])
+    with pytest.raises(ValueError, match="label: expected 0 or 1. .* row 2: .*2"):
+        check_rows(other, binary, "validation")
+
+
+def test_no_rows():
+    table = pd.DataFrame(TABLES["triplets"]).iloc[:0]
+    with pytest.raises(ValueError, match="table has no rows"):
+        check_rows(table, shape_of(table), "table")

@@ -1,0 +1,156 @@
+import pandas as pd
+import pytest
+
+from usetune import load_article_pairs, load_pairs
+from usetune.data import sources
+
+GOOD = "base,ref,similarity\na,b,0.5\nNA,null,1\n"
+
+
+def write(tmp_path, content):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_reads_what_is_written(tmp_path):
+    pairs = load_pairs(write(tmp_path, "\ufeff" + GOOD))
+    assert pairs.to_dict("list") == {
+        "base": ["a", "NA"],
+        "ref": ["b", "null"],
+        "similarity": [0.5, 1.0],
+    }
+    extra = 'similarity,id,ref,base\n0.1,7,"one, two\nthree",é\n'
+    pairs = load_pairs(write(tmp_path, extra))
+    assert pairs.to_numpy().tolist() == [["é", "one, two\nthree", 0.1]]
+    assert pairs.attrs["source"].endswith("pairs.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "pairs.csv is empty; expected the columns"),
+        ("base,ref,similarity\n", "pairs.csv has no rows"),
+        ("base,similarity\na,1\n", r"lacks the columns \['ref'\].*found \['base'"),
+        (GOOD + "c,d,\n", "similarity: expected a number in .* row 3: ''"),
+        (GOOD + "c,d,nan\n", "expected a number in .* row 3: 'nan'"),
+        (GOOD + "c,d,high\n", "expected a number in .* row 3: 'high'"),
+        (
+            GOOD + "c,d,1.01\nc,d,-0.1\n",
+            r"in \[0, 1\].* 2 of 4 rows: row 3: '1.01'; row 4",
+        ),
+        (GOOD + "c,d,inf\n", r"in \[0, 1\].*row 3: 'inf'"),
+        (GOOD + ",d,1\n", "column base: expected a text.*row 3: ''"),
+        (GOOD + "c, ,1\n", "column ref: expected a text.*row 3: ' '"),
+        (GOOD + "c\n", "column ref: expected a text.*row 3"),
+        (GOOD + "c,d,1,2\n", "is not a CSV file"),
+        (GOOD.replace("a", "é").encode("latin-1"), "is not UTF-8"),
+        (GOOD.encode("utf-16"), "is not UTF-8"),
+    ],
+)
+def test_faults_are_named(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load_pairs(write(tmp_path, content))
+    assert "pairs.csv" in str(caught.value)
+
+
+def test_many_faulty_rows_are_counted_and_not_all_listed(tmp_path):
+    with pytest.raises(ValueError, match=r"9 of 9 rows: row 1.*row 5: '2'; …$"):
+        load_pairs(write(tmp_path, "base,ref,similarity\n" + "a,b,2\n" * 9))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_pairs(tmp_path / "none.csv")
+
+
+def test_article_pairs_fall_back_loudly(offline):
+    with pytest.warns(UserWarning, match="the article's pairs cannot be had"):
+        pairs = load_article_pairs()
+    assert "NOT the article's" in pairs.attrs["source"]
+    shipped = load_pairs(sources.shipped("training_data.csv"))
+    pd.testing.assert_frame_equal(pairs, shipped)
+
+
+@pytest.mark.real_data
+def test_article_pairs():
+    pairs = load_article_pairs()
+    assert pairs.attrs["source"] == "the article's own pairs"
+    counts = pairs["similarity"].round(4).value_counts().to_dict()
+    assert counts == {0.5: 63, 0.7468: 31, 1.0: 4}
+
+
+def test_positive_pairs(tmp_path):
+    content = "id,label,alternative label,group\n1,cook,chef,food\n2,cook,NA,food\n"
+    path = write(tmp_path, content)
+    names = {"alternative label": "anchor", "label": "positive"}
+    pairs = load_pairs(path, names)
+    assert pairs.to_dict("list") == {
+        "positive": ["cook", "cook"],
+        "anchor": ["chef", "NA"],
+        "group": ["food", "food"],
+    }
+    with pytest.raises(ValueError, match=r"lacks the columns \['label text'\]; found"):
+        load_pairs(path, {"label text": "anchor"})
+    with pytest.raises(ValueError, match=r"lacks the columns \['positive'\].*found"):
+        load_pairs(path, {"alternative label": "anchor"})
+    with pytest.raises(ValueError, match="column group: expected a text.*row 3: ''"):
+        load_pairs(write(tmp_path, content + "3,cook,x,\n"), names)
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(
+        '{"base": "NA", "ref": "é", "similarity": 0.5}\n\n'
+        '{"ref": "null", "base": "b", "similarity": 1}\n',
+        encoding="utf-8-sig",
+    )
+    pairs = load_pairs(path)
+    assert pairs.to_numpy().tolist() == [["NA", "é", 0.5], ["b", "null", 1.0]]
+    assert pairs.attrs["shape"] == "scored pairs"
+    path.write_text('{"text": "a", "label": 3}\n{"text": "b", "label": "4"}\n')
+    assert load_pairs(path)["label"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"pairs.jsonl is empty; expected the columns .* or \["),
+        ('{"text": "a", "label": 1}\n{"text": \n', "pairs.jsonl, row 2 is not JSON"),
+        ("[1, 2]\n", "row 1 must be a JSON object"),
+        ('{"text": "a", "label": 1}\n{"text": "b"}\n', "column label.* row 2"),
+        ('{"text": "a", "label": 1}\n{"text": 5, "label": 1}\n', "text.* row 2: 5"),
+    ],
+)
+def test_faults_of_json_lines(tmp_path, content, message):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_pairs(path)
+
+
+def test_parquet(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    table = pd.DataFrame(
+        {"anchor": ["a", "NA"], "positive": ["b", "c"], "negative": ["d", "e"]}
+    )
+    table.to_parquet(path)
+    pairs = load_pairs(path)
+    pd.testing.assert_frame_equal(pairs, table)
+    assert pairs.attrs["shape"] == "triplets"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="pairs.parquet is not a Parquet file"):
+        load_pairs(path)
+
+
+def test_a_data_frame(tmp_path):
+    table = pd.DataFrame({"title": ["a", "b"], "class": [0, 1], "note": [None, None]})
+    pairs = load_pairs(table, {"title": "text", "class": "label"})
+    assert pairs.to_dict("list") == {"text": ["a", "b"], "label": [0, 1]}
+    assert list(table) == ["title", "class", "note"]
+    with pytest.raises(ValueError, match=r"pairs lacks the columns .*found \['title'"):
+        load_pairs(table)
+    both = pd.DataFrame({"base": ["a"], "ref": ["b"], "similarity": [1], "label": [1]})
+    with pytest.raises(ValueError, match="say which with shape="):
+        load_pairs(both)
+    assert "label" not in load_pairs(both, shape="scored pairs")

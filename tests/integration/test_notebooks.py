@@ -1,0 +1,55 @@
+"""What nbval does not notice: cells that were never run, and leaks of one machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+
+FOLDER = ROOT / "notebooks"
+NAMES = [
+    "01_baseline",
+    "02_fine_tune",
+    "03_compare",
+    "04_training_data",
+    "05_without_forgetting",
+    "06_which_loss",
+    "07_smaller_embeddings",
+    "08_bias",
+    "09_save_and_share",
+    "10_large_corpus",
+    "your_domain",
+]
+
+
+def test_the_expected_notebooks_are_there():
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stored_notebook(name):
+    path = FOLDER / f"{name}.ipynb"
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+    # nbval compares nothing where the count is null.
+    counts = [cell["execution_count"] for cell in code]
+    assert counts == list(range(1, len(code) + 1))
+    checked = [
+        cell for cell in code if "# NBVAL_CHECK_OUTPUT" in "".join(cell["source"])
+    ]
+    assert checked and all(cell["outputs"] for cell in checked)
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    text = path.read_text()
+    assert "widget" not in text and str(Path.home()) not in text
+    assert path.stat().st_size < 500_000
+    assert len(code) <= 12
+
+
+def test_stored_outputs_come_from_the_real_data():
+    text = (FOLDER / "03_compare.ipynb").read_text()
+    assert "the article's own pairs" in text and "n = 1440" in text
+    for name in NAMES[3:10]:
+        assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()

@@ -1,0 +1,26 @@
+"""The README's first code runs as it stands."""
+
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+
+from tests import ROOT
+
+
+@pytest.mark.filterwarnings("ignore:.* cannot be had; scoring:UserWarning")
+def test_quickstart(monkeypatch, capsys, tmp_path):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    assert len(code.strip().splitlines()) <= 5
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("Pearson") == 2
+    assert plt.gcf().axes
+    plt.close("all")
+
+
+def test_make_targets_named_in_the_readme_exist():
+    named = set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text()))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert named and named <= targets

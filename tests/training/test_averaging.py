@@ -1,0 +1,171 @@
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from usetune import (
+    DomainBenchmark,
+    fine_tune,
+    fine_tune_soup,
+    interpolate,
+    load_pairs,
+    split_pairs,
+    trade_off,
+)
+from usetune.data.sources import shipped
+from usetune.encoders.base import ProjectedEncoder
+
+QUIET = pytest.mark.filterwarnings("ignore:.*worse than its base", "ignore:.*collapsed")
+
+
+def example_pairs(count=24):
+    return load_pairs(shipped("training_data.csv")).iloc[:count]
+
+
+def test_the_soup_is_the_average_of_its_members(base):
+    pairs = example_pairs()
+    small = base.compact([*pairs["base"], *pairs["ref"]])
+    soup = fine_tune_soup(small, pairs, members=3, seed=5, epochs=1)
+    # One split: the validation is held out from every member.
+    training, validation = split_pairs(pairs, seed=5)
+    pd.testing.assert_frame_equal(soup.training, training)
+    pd.testing.assert_frame_equal(soup.validation, validation)
+    members = [
+        fine_tune(small, training, validation=validation, seed=seed, epochs=1)
+        for seed in (5, 6, 7)
+    ]
+    weights = [member.encoder.variables for member in members]
+    for average, *parts in zip(soup.encoder.variables, *weights, strict=True):
+        np.testing.assert_allclose(average, np.mean(parts, axis=0), atol=1e-6)
+    assert np.abs(weights[0][1].numpy() - weights[1][1]).max() > 0
+    assert soup.history.index.names == ["member", "epoch"]
+    for number, member in enumerate(members):
+        pd.testing.assert_frame_equal(soup.history.loc[number], member.history)
+    assert [own["seed"] for own in soup.record["members"]] == [5, 6, 7]
+
+
+@QUIET
+def test_a_soup_of_several_data_sets(tiny):
+    pairs = {"one": example_pairs(), "two": example_pairs(16)}
+    soup = fine_tune_soup(
+        tiny,
+        pairs,
+        validation={"two": pairs["two"]},
+        members=2,
+        epochs=1,
+        split="tail",
+    )
+    assert list(soup.training) == list(soup.validation) == ["one", "two"]
+    pd.testing.assert_frame_equal(soup.validation["two"], pairs["two"])
+    one = pd.concat([soup.training["one"], soup.validation["one"]], ignore_index=True)
+    pd.testing.assert_frame_equal(one, pairs["one"])
+
+
+@QUIET
+def test_each_member_has_its_checkpoint_and_its_logs(tiny, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        trainings = 0
+
+        def on_train_begin(self, logs=None):
+            self.trainings += 1
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if (self.trainings, epoch) == (2, 1):
+                raise KeyboardInterrupt
+
+    pairs, logs = example_pairs(), tmp_path / "logs"
+    settings = {"members": 2, "epochs": 2, "seed": 3}
+    kept = settings | {"checkpoint": str(tmp_path / "run.npz")}
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune_soup(tiny, pairs, callbacks=[Stop()], **kept)
+    resumed = fine_tune_soup(tiny, pairs, log_dir=str(logs), **kept)
+    whole = fine_tune_soup(tiny, pairs, **settings)
+    for a, b in zip(resumed.encoder.variables, whole.encoder.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    pd.testing.assert_frame_equal(resumed.history, whole.history)
+    assert [own["resumed"] for own in resumed.record["members"]] == [2, 1]
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["logs", "run.0.npz", "run.1.npz"]
+    assert sorted(path.name for path in logs.iterdir()) == ["member_0", "member_1"]
+    assert (logs / "member_1" / "log.csv").exists()
+
+
+@QUIET
+def test_the_record_of_a_soup(tiny):
+    soup = fine_tune_soup(tiny, example_pairs(), members=2, seed=3, epochs=2)
+    record = soup.record
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["settings"]["seed"] == [3, 4]
+    one = fine_tune(
+        tiny, soup.training, validation=soup.validation, seed=4, epochs=2
+    ).record
+    # What is told of each member is told of nothing else, and nothing is lost.
+    assert {*record["members"][1], *record} == {*one, "seed", "members"}
+    assert not {*record["members"][1]} & {*record}
+    for name in ("base", "data", "optimizer", "versions"):
+        assert record[name] == one[name]
+    for name in ("epochs", "steps", "best_epoch", "kept_epoch", "resumed"):
+        assert record["members"][1][name] == one[name]
+
+
+def test_members_must_be_positive(base):
+    with pytest.raises(ValueError, match="at least 1. Received: 0"):
+        fine_tune_soup(base, None, members=0)
+
+
+def test_trade_off(base):
+    pairs = pd.DataFrame(
+        {
+            "anchor": ["software coder", "bread maker", "sick nurse"],
+            "positive": ["programmer", "baker", "nurse"],
+        }
+    )
+    domain = DomainBenchmark(pairs, ["programmer", "baker", "nurse", "cook"])
+    small = base.compact(domain.texts)
+    tuned = small.copy()
+    for variable in tuned.variables:
+        variable.assign(variable.value * 1.3)
+
+    def kept(encoder):
+        return {"kept": float(encoder.encode(["baker"])[0, 0])}
+
+    table = trade_off(small, tuned, [0, 0.5, 1], domain, [kept], samples=20)
+    assert table["alpha"].tolist() == [0, 0.5, 1]
+    middle = interpolate(small, tuned, 0.5)
+    for row, encoder in zip(range(3), (small, middle, tuned), strict=True):
+        for name, value in {**domain(encoder), **kept(encoder)}.items():
+            assert table.loc[row, name] == pytest.approx(value, abs=1e-6)
+    assert (table["margin_low"] <= table["margin"]).all()
+    assert (table["margin"] <= table["margin_high"]).all()
+
+
+@pytest.mark.parametrize("alpha", [0, 0.25, 1])
+def test_interpolate(small, alpha, monkeypatch):
+    monkeypatch.setattr("usetune.training.averaging._ROWS", 7)
+    tuned = small.copy()
+    for variable in tuned.variables:
+        variable.assign(variable.value + 2)
+    before = [variable.numpy() for variable in small.variables]
+    mixed = interpolate(small, tuned, alpha)
+    for a, b, c in zip(mixed.variables, before, small.variables, strict=True):
+        np.testing.assert_allclose(a, b + 2 * alpha, atol=1e-5)
+        np.testing.assert_array_equal(b, c)
+
+
+def test_interpolate_faults(base, small):
+    with pytest.raises(ValueError, match=r"\[0, 1\]. Received: 1.5"):
+        interpolate(small, small, 1.5)
+    with pytest.raises(ValueError, match="same shapes"):
+        interpolate(base, small, 0.5)
+
+
+def test_interpolate_needs_the_same_projections(tiny):
+    turned = tiny.truncate(8)
+    mixed = interpolate(turned, turned.copy(), 0.5)
+    np.testing.assert_allclose(mixed.encode(["cook"]), turned.encode(["cook"]), 1e-6)
+    other = ProjectedEncoder(tiny, -np.eye(16)[:, :8])
+    for base, tuned in ((tiny, turned), (turned, tiny), (turned, other)):
+        with pytest.raises(ValueError, match="same projections"):
+            interpolate(base, tuned, 0.5)

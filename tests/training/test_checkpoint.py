@@ -1,0 +1,215 @@
+"""A training that is killed goes on to the same weights."""
+
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tests import ROOT
+from tests.fakes.tiny_encoder import TinyEncoder
+from usetune import (
+    GIST,
+    FusedAdam,
+    fine_tune,
+    label_pairs,
+    read_occupations,
+    warmup_cosine,
+)
+from usetune.data.sources import shipped
+
+SETTINGS = {"epochs": 3, "batch_size": 8, "seed": 5, "patience": 9}
+
+# Dies by SIGKILL in the middle of epoch 2, without any cleaning up.
+KILLED = """
+import os, signal, sys
+import keras
+from tests.test_resume import SETTINGS, Length, pairs
+from usetune import fine_tune, load_encoder
+
+class Kill(keras.callbacks.Callback):
+    epoch = 0
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 1 and batch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+base = load_encoder()
+fine_tune(
+    base, pairs(), measures=[Length()], monitor="length", checkpoint=sys.argv[1],
+    callbacks=[Kill()], **SETTINGS
+)
+"""
+
+
+def pairs():
+    occupations = read_occupations(shipped("occupations.csv"))
+    return label_pairs(occupations.query("language == 'en'")).iloc[:30]
+
+
+class Length:
+    """A figure that is best in the middle of the training, whatever the encoder."""
+
+    texts = ("cook",)
+
+    def __call__(self, encoder):
+        value = encoder.encode(self.texts)[0, :3].sum()
+        return {"length": float(np.sin(1e4 * value))}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """The file that a killed training left."""
+    path = tmp_path_factory.mktemp("run") / "state.npz"
+    root = ROOT
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], cwd=root, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    return path
+
+
+def run(base, path, callbacks=(), **changes):
+    return fine_tune(
+        base,
+        pairs(),
+        measures=[Length()],
+        monitor="length",
+        checkpoint=path,
+        callbacks=callbacks,
+        **{**SETTINGS, **changes},
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_a_killed_training_goes_on_to_the_same_weights(base, checkpoint, tmp_path):
+    epochs = []
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: epochs.append(epoch)
+    )
+    stored = checkpoint.read_bytes()
+    resumed = run(base, checkpoint, [count])
+    assert epochs == [1, 2]
+    whole = run(base, None)
+    for a, b in zip(resumed.encoder.variables, whole.encoder.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(resumed.history, whole.history)
+    assert list(resumed.history.index) == [0, 1, 2, 3]
+    # Once it is done nothing is trained again.
+    epochs.clear()
+    again = run(base, checkpoint, [count])
+    assert epochs == []
+    np.testing.assert_array_equal(again.history, whole.history)
+    for a, b in zip(again.encoder.variables, whole.encoder.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    checkpoint.write_bytes(stored)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 6}, "'seed'"),
+        ({"epochs": 5}, "'settings'"),
+        ({"batch_size": 16}, "'data'"),
+        ({"optimizer": FusedAdam(warmup_cosine(1e-4, 20))}, "'optimizer'"),
+        ({"frozen": ["embedding"]}, "'frozen'"),
+    ],
+)
+def test_another_training_is_refused(base, checkpoint, changes, named):
+    with pytest.raises(ValueError, match=f"differs in .*{named}.*another checkpoint"):
+        run(base, checkpoint, **changes)
+
+
+def test_another_encoder_or_other_pairs_are_refused(base, checkpoint):
+    start = base.compact(np.ravel(pairs()[["anchor", "positive"]]).tolist() + ["cook"])
+    start.dense_variables()["d3"].assign(start.dense_variables()["d3"] * 1.01)
+    with pytest.raises(ValueError, match=r"differs in \['encoder'\]"):
+        run(start, checkpoint)
+    other = pairs()
+    other.iloc[3, 0] = "cook of pastry"
+    with pytest.raises(ValueError, match="'data'"):
+        fine_tune(
+            base,
+            other,
+            measures=[Length()],
+            monitor="length",
+            checkpoint=checkpoint,
+            **SETTINGS,
+        )
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_another_guide_is_refused(tiny, tmp_path):
+    """No configuration tells guides apart, only what they say."""
+    path = tmp_path / "state.npz"
+    settings = {"epochs": 1, "checkpoint": path}
+    sets = {"one": pairs(), "two": pairs()}
+    fine_tune(tiny, pairs(), loss=GIST(tiny), **settings)
+    assert fine_tune(tiny, pairs(), loss=GIST(tiny.copy()), **settings).record[
+        "resumed"
+    ]
+    with pytest.raises(ValueError, match=r"differs in \['data'\]"):
+        fine_tune(tiny, pairs(), loss=GIST(TinyEncoder(seed=1)), **settings)
+    path.unlink()
+    fine_tune(tiny, sets, loss={"two": GIST(tiny)}, **settings)
+    with pytest.raises(ValueError, match=r"differs in \['data two'\]"):
+        fine_tune(tiny, sets, loss={"two": GIST(TinyEncoder(seed=1))}, **settings)
+
+
+def test_a_guide_is_asked_once_for_each_text(tiny, tmp_path):
+    class Guide:
+        texts = []
+
+        def encode(self, texts):
+            self.texts += texts
+            return tiny.encode(texts)
+
+    checkpoint = tmp_path / "state.npz"
+    fine_tune(tiny, pairs(), loss=GIST(Guide()), epochs=1, checkpoint=checkpoint)
+    assert len(Guide.texts) <= pairs()[["anchor", "positive"]].size
+
+
+def test_a_damaged_file_is_refused(base, checkpoint, tmp_path):
+    damaged = tmp_path / "state.npz"
+    damaged.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="state.npz is damaged"):
+        run(base, damaged)
+
+
+def test_patience_goes_on_too(tiny, tmp_path):
+    """The first epoch is the best: with patience 3 the fourth is the last."""
+
+    class Falling(Length):
+        calls = 0
+
+        def __call__(self, encoder):
+            self.calls += 1
+            return {"length": -abs(self.calls - 2.0)}
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    def train(calls, callbacks=()):
+        measure = Falling()
+        measure.calls = calls
+        return fine_tune(
+            tiny,
+            pairs(),
+            measures=[measure],
+            monitor="length",
+            patience=3,
+            epochs=9,
+            checkpoint=tmp_path / "state.npz",
+            callbacks=callbacks,
+        ).history
+
+    with pytest.raises(KeyboardInterrupt):
+        train(0, [Stop()])
+    # Three epochs and the start were measured; the start is measured again.
+    history = train(3)
+    assert history["length"].tolist()[1:] == [0, -1, -2, -3]

@@ -1,0 +1,155 @@
+"""Warnings that save a day."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from usetune import FusedAdam, fine_tune
+from usetune.losses import (
+    BatchHard,
+    Contrastive,
+    Matryoshka,
+    MultipleNegativesRanking,
+    Triplet,
+)
+from usetune.training.diagnostics import Alarms, check_batches, check_margin
+
+TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
+
+
+class Fixed:
+    """An encoder whose embeddings are given."""
+
+    def __init__(self, embeddings):
+        self.embeddings = np.asarray(embeddings, "f")
+
+    def encode(self, texts):
+        return self.embeddings[: len(texts)]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Triplet("euclidean", 5.0),
+        Triplet("cosine", 2.1),
+        Contrastive("manhattan", 2 * 8**0.5 + 0.01),
+        Matryoshka(BatchHard("euclidean", 2.01), [4]),
+    ],
+)
+def test_a_margin_that_unit_vectors_cannot_reach(loss):
+    with pytest.warns(UserWarning, match="margin .*unit vectors are at most .* apart"):
+        check_margin(loss, 8)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Triplet("euclidean", 2.0),
+        Contrastive("manhattan", 5),
+        MultipleNegativesRanking(),
+    ],
+)
+def test_a_margin_that_they_can_reach(loss):
+    check_margin(loss, 8)
+
+
+def test_batches_of_one_class():
+    labels = np.array([0, 0, 1, 1, 0, 1])
+    with pytest.warns(UserWarning, match="2 of 3 batches hold texts of one class"):
+        check_batches(labels, [np.array([0, 1]), np.array([2, 3]), np.array([4, 5])])
+
+
+def test_texts_alone_in_their_class():
+    labels = np.array([0, 0, 1, 1, 2, 3])
+    with pytest.warns(UserWarning, match="2 of 6 texts are alone in their class"):
+        check_batches(labels, [np.array([0, 1, 2, 3])])
+
+
+def alarm(embeddings, **logs):
+    alarms = Alarms(Fixed(embeddings), TEXTS[: len(embeddings)])
+    alarms.on_epoch_end(2, {"loss": 1.0, **logs})
+    return alarms
+
+
+def test_collapse():
+    near = np.eye(8)[[0] * 4] + 0.05 * np.eye(8)[:4]
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    cosine = (near @ near.T)[np.triu_indices(4, 1)].mean()
+    with pytest.warns(UserWarning, match="epoch 3: the embeddings have coll") as caught:
+        alarms = alarm(near)
+    message = str(caught[0].message)
+    assert f"{cosine:.3f}" in message and f"{near.var(axis=0).mean():.1e}" in message
+    # Said once.
+    alarms.on_epoch_end(3, {"loss": 1.0})
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_alarm():
+    alarm(np.eye(8)[:4], active=0.01)
+    alarm(np.eye(8)[:1])
+
+
+def test_no_triplet_is_active():
+    with pytest.warns(UserWarning, match="epoch 3: no triplet was active"):
+        alarm(np.eye(8), active=0.0)
+
+
+def test_a_loss_that_is_not_finite():
+    with pytest.warns(UserWarning, match="epoch 3: the loss is not finite"):
+        alarm(np.eye(8), loss=np.nan)
+
+
+def classes(labels):
+    return pd.DataFrame({"text": TEXTS, "label": labels})
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_fine_tune_says_it_all(tiny):
+    settings = {"epochs": 1, "validation": classes([0, 0, 1, 1] * 2)}
+    with pytest.warns(UserWarning, match="BatchHard has the margin 5"):
+        fine_tune(
+            tiny, classes([0, 0, 1, 1] * 2), loss=BatchHard("euclidean", 5), **settings
+        )
+    with pytest.warns(UserWarning, match="1 of 1 batches hold texts of one class"):
+        fine_tune(tiny, classes([3] * 8), batches="shuffled", **settings)
+    with pytest.warns(UserWarning, match="1 of 8 texts are alone in their class"):
+        fine_tune(tiny, classes([0, 0, 1, 1, 2, 2, 2, 3]), **settings)
+
+
+def test_fine_tune_says_that_no_triplet_is_active(tiny):
+    triplets = pd.DataFrame(
+        {"anchor": TEXTS, "positive": TEXTS, "negative": TEXTS[4:] + TEXTS[:4]}
+    )
+    with pytest.warns(UserWarning, match="epoch 1: no triplet was active"):
+        result = fine_tune(
+            tiny, triplets, validation=triplets, loss=Triplet(margin=1e-3), epochs=2
+        )
+    assert result.history["active"][2] == 0
+
+
+def test_fine_tune_says_that_the_tuned_encoder_is_worse(tiny):
+    pairs = pd.DataFrame({"base": TEXTS[:4], "ref": TEXTS[4:], "similarity": 1.0})
+    opposite = pairs.assign(similarity=0.0)
+    with pytest.warns(UserWarning, match="worse than its base on val_loss: .* before"):
+        result = fine_tune(tiny, pairs, validation=opposite, epochs=2)
+    losses = result.history["val_loss"]
+    assert losses[1] > losses[0]
+
+
+def test_fine_tune_gives_the_base_back_where_no_loss_is_finite(tiny):
+    pairs = pd.DataFrame({"base": TEXTS[:4], "ref": TEXTS[4:], "similarity": 1.0})
+    with (
+        pytest.warns(UserWarning, match="val_loss was never a finite number"),
+        pytest.warns(UserWarning, match="the loss is not finite"),
+        pytest.warns(UserWarning, match="have collapsed"),
+    ):
+        result = fine_tune(
+            tiny,
+            pairs,
+            validation=pairs,
+            epochs=1,
+            batch_size=2,
+            optimizer=FusedAdam(float("inf")),
+        )
+    np.testing.assert_array_equal(result.encoder.encode(TEXTS), tiny.encode(TEXTS))

@@ -1,0 +1,296 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from usetune import (
+    ARTICLE_RECIPE,
+    DomainBenchmark,
+    FineTuned,
+    fine_tune,
+    label_pairs,
+    load_article_pairs,
+    load_encoder,
+    load_pairs,
+    mine_hard_negatives,
+    read_occupations,
+    split_pairs,
+    sts_benchmark,
+)
+from usetune.data.sources import shipped
+
+PROBE = ["data scientist", "pastry cook", "Una donna sta suonando la chitarra."]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return load_pairs(shipped("training_data.csv")).iloc[:40]
+
+
+@pytest.fixture(scope="module")
+def tuned(base, pairs):
+    return fine_tune(base, pairs, epochs=3, seed=7)
+
+
+def test_learns(tuned):
+    assert isinstance(tuned, FineTuned)
+    losses = tuned.history["val_loss"]
+    assert list(tuned.history.index) == [0, 1, 2, 3]
+    assert losses[3] < losses[0]
+    assert tuned.history["loss"][3] < tuned.history["loss"][1]
+    assert np.isnan(tuned.history["loss"][0])
+
+
+def test_the_base_keeps_its_weights(base, tuned):
+    fresh = load_encoder()
+    for a, b in zip(base.weights, fresh.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(tuned.encoder.encode(PROBE) - base.encode(PROBE)).max() > 1e-3
+    assert tuned.encoder.count_params() == 68_927_232
+
+
+def test_three_equal_runs_give_equal_weights(base, pairs, tuned):
+    for _ in range(2):
+        again = fine_tune(base, pairs, epochs=3, seed=7)
+        pd.testing.assert_frame_equal(again.history, tuned.history)
+        for a, b in zip(again.encoder.weights, tuned.encoder.weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_another_seed_gives_another_order(base, pairs, tuned):
+    other = fine_tune(base, pairs, epochs=1, seed=8)
+    assert other.history["val_loss"][1] != tuned.history["val_loss"][1]
+
+
+def test_split(base, pairs):
+    tail = fine_tune(base, pairs, epochs=1, **ARTICLE_RECIPE)
+    assert list(tail.validation.index) == list(pairs.index[-8:])
+    assert list(tail.training.index) == list(pairs.index[:-8])
+
+
+@pytest.mark.filterwarnings("ignore:.*have collapsed", "ignore:.*worse than its base")
+def test_best_weights_are_kept(base, pairs):
+    """A learning rate that destroys: the best epoch is the first, or near it."""
+    result = fine_tune(
+        base, pairs, epochs=6, patience=2, optimizer=keras.optimizers.Adam(0.02)
+    )
+    losses = result.history["val_loss"].iloc[1:]
+    assert losses.idxmin() < len(losses)
+    validation = result.validation
+    u = result.encoder.encode(validation["base"].tolist())
+    v = result.encoder.encode(validation["ref"].tolist())
+    cosine = np.clip((u * v).sum(1), -0.99999, 0.99999)
+    scores = 1 - np.arccos(cosine) / np.pi
+    loss = np.mean((scores - validation["similarity"]) ** 2)
+    assert loss == pytest.approx(losses.min(), rel=1e-3)
+
+
+def test_early_stopping_on_the_training_loss(base, pairs):
+    result = fine_tune(base, pairs, monitor="loss", min_delta=1.0, patience=2)
+    assert len(result.history) - 1 == 3
+
+
+def test_tensorboard_logs(base, pairs, tmp_path):
+    fine_tune(base, pairs, epochs=1, log_dir=tmp_path)
+    assert list(tmp_path.glob("train/events*")) and list(
+        tmp_path.glob("validation/events*")
+    )
+
+
+def test_callbacks_and_small_batches(base, pairs):
+    steps = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    fine_tune(base, pairs, epochs=1, batch_size=5, callbacks=[count])
+    assert len(steps) == 7  # 32 pairs in batches of 5
+
+
+def test_an_encoder_from_a_saved_model_is_tuned_too(base, pairs, tmp_path):
+    texts = [*pairs["base"], *pairs["ref"]]
+    base.compact(texts).export(tmp_path / "exported")
+    loaded = load_encoder(tmp_path / "exported")
+    before = loaded.encode(texts)
+    result = fine_tune(loaded, pairs, epochs=1, seed=7)
+    np.testing.assert_array_equal(loaded.encode(texts), before)
+    same = fine_tune(base, pairs, epochs=1, seed=7)
+    np.testing.assert_allclose(
+        result.encoder.encode(texts), same.encoder.encode(texts), atol=1e-5
+    )
+
+
+def test_any_optimizer_where_nothing_was_left_out(base, pairs):
+    full = base.compact([*pairs["base"], *pairs["ref"]])
+    result = fine_tune(full, pairs, epochs=1, optimizer=keras.optimizers.Lion(1e-5))
+    assert result.history["val_loss"][1] < result.history["val_loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (keras.optimizers.AdamW(1e-3), "weight decay shrinks every row.*'table'"),
+        (keras.optimizers.Adafactor(1e-3), "exact only for.*Received: Adafactor"),
+    ],
+)
+def test_optimizers_that_would_not_be_exact(base, pairs, optimizer, message):
+    with pytest.raises(ValueError, match=message):
+        fine_tune(base, pairs, optimizer=optimizer)
+
+
+def test_weight_decay_beside_the_table_is_allowed(base, pairs):
+    optimizer = keras.optimizers.AdamW(1e-5)
+    optimizer.exclude_from_weight_decay(var_names=["table"])
+    result = fine_tune(base, pairs, epochs=1, optimizer=optimizer)
+    assert result.history["val_loss"][1] < result.history["val_loss"][0]
+
+
+def test_faults(base, pairs):
+    with pytest.raises(ValueError, match=r"must have.*'ref'.*or \['anchor'.*Received"):
+        fine_tune(base, pairs.drop(columns="ref"))
+    with pytest.raises(ValueError, match=r"pairs, column similarity.*in \[0, 1\]"):
+        fine_tune(base, pairs.assign(similarity=1.5))
+    with pytest.raises(ValueError, match="1 rows cannot be split"):
+        fine_tune(base, pairs.iloc[:1])
+    with pytest.raises(ValueError, match="among.*Received: 'val_accuracy'"):
+        fine_tune(base, pairs, monitor="val_accuracy")
+    with pytest.raises(ValueError, match="pairs, column base: expected a text.*nan"):
+        fine_tune(base, pairs.assign(base=[float("nan")] * len(pairs)))
+
+
+@pytest.fixture(scope="module")
+def occupations():
+    return read_occupations(shipped("occupations.csv")).query("language == 'en'")
+
+
+@pytest.fixture(scope="module")
+def positive_pairs(occupations):
+    return label_pairs(occupations)
+
+
+class Share:
+    """Figures that are set in advance, one for each call."""
+
+    def __init__(self, **figures):
+        self.figures, self.texts, self.calls = figures, ["a text of its own"], 0
+
+    def __call__(self, encoder):
+        encoder.encode(self.texts)
+        self.calls += 1
+        return {name: values[self.calls - 1] for name, values in self.figures.items()}
+
+
+def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupations):
+    training, validation = split_pairs(positive_pairs, 0.3, "group", seed=1)
+    benchmark = DomainBenchmark(validation, occupations["preferredLabel"].tolist())
+    result = fine_tune(
+        base,
+        training,
+        validation=validation,
+        measures=[benchmark],
+        monitor="mrr@10",
+        epochs=3,
+        batch_size=32,
+        seed=3,
+    )
+    history = result.history
+    assert history["mrr@10"].iloc[1:].max() > history["mrr@10"][0] + 0.01
+    assert history["loss"][3] < history["loss"][1]
+    scored = benchmark(result.encoder)["mrr@10"]
+    assert scored == pytest.approx(history["mrr@10"].iloc[1:].max(), abs=1e-6)
+    assert benchmark(base)["mrr@10"] == pytest.approx(history["mrr@10"][0], abs=1e-6)
+
+
+def test_negatives_are_trained_on(base, positive_pairs):
+    few = mine_hard_negatives(base, positive_pairs.iloc[:32], count=1, output="columns")
+    settings = {"epochs": 1, "batch_size": 8, "batches": "shuffled", "seed": 1}
+    with_negatives = fine_tune(base, few, **settings)
+    without = fine_tune(base, few.drop(columns="negative_1"), **settings)
+    assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
+
+
+def test_validation_without_the_negatives(base, positive_pairs):
+    few = mine_hard_negatives(base, positive_pairs.iloc[:8], count=1, output="columns")
+    with pytest.raises(ValueError, match=r"validation lacks.*\['negative_1'\]"):
+        fine_tune(base, few, validation=positive_pairs.iloc[8:12])
+
+
+def test_validation_without_the_scores(base, pairs):
+    with pytest.raises(ValueError, match=r"validation lacks.*\['similarity'\]"):
+        fine_tune(base, pairs, validation=pairs[["base", "ref"]])
+
+
+def test_epochs_of_so_many_steps(base, positive_pairs):
+    steps = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    result = fine_tune(
+        base,
+        positive_pairs.iloc[:40],
+        epochs=3,
+        steps_per_epoch=5,
+        batch_size=16,
+        patience=9,
+        callbacks=[count],
+    )
+    assert len(steps) == 15 and len(result.history) == 4
+
+
+def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
+    pairs = positive_pairs.iloc[:24]
+    weights = []
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: weights.append(
+            keep.model.get_weights() if keep.model else None
+        )
+    )
+    measure = Share(good=[0.5, 0.6, 0.9, 0.7, 0.4], sts=[0.8, 0.8, 0.7, 0.8, 0.8])
+    result = fine_tune(
+        base,
+        pairs,
+        measures=[measure],
+        monitor="good",
+        guard={"sts": 0.75},
+        epochs=4,
+        batch_size=8,
+        callbacks=[keep],
+    )
+    assert result.history["good"].tolist() == measure.figures["good"]
+    assert "watched" not in result.history
+    dense = [variable.numpy() for variable in result.encoder.trainable_variables][1:]
+    for kept, other, own in zip(weights[2][1:], weights[1][1:], dense, strict=True):
+        np.testing.assert_array_equal(own, kept)
+        assert np.abs(own - other).max() > 0
+
+
+def test_no_epoch_passes_the_guard(base, positive_pairs):
+    measure = Share(sts=[0.8, 0.7, 0.7])
+    with pytest.warns(UserWarning, match="no epoch reached the guard .'sts': 0.75."):
+        result = fine_tune(
+            base,
+            positive_pairs.iloc[:24],
+            measures=[measure],
+            guard={"sts": 0.75},
+            epochs=2,
+        )
+    for a, b in zip(result.encoder.variables, base.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="among.*'sts'.*Received: 'wer'"):
+        fine_tune(base, positive_pairs, measures=[Share(sts=[1])], guard={"wer": 1})
+
+
+@pytest.mark.real_data
+def test_the_articles_figures(base):
+    pairs = load_article_pairs()
+    result = fine_tune(base, pairs, **ARTICLE_RECIPE)
+    assert len(result.training) == 78 and len(result.validation) == 20
+    assert 10 <= len(result.history) - 1 <= 14
+    losses = result.history["val_loss"]
+    assert losses[1] == pytest.approx(0.0063, abs=0.0004)
+    assert losses.iloc[-1] == pytest.approx(0.0082, abs=0.0004)
+    assert losses.iloc[1:].is_monotonic_increasing
+    score = sts_benchmark(result.encoder, parsing="article")
+    assert score.pearson == pytest.approx(0.835, abs=0.0015)
+    assert score.pearson > sts_benchmark(base, parsing="article").pearson
+    everything = sts_benchmark(result.encoder)
+    assert everything.pearson == pytest.approx(0.8370, abs=0.001)

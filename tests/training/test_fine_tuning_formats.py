@@ -1,0 +1,299 @@
+"""fine_tune on every shape of data, on several data sets, and on several devices."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests import ROOT
+from usetune import (
+    LOSSES_FOR,
+    FusedAdam,
+    angular_similarity,
+    fine_tune,
+    label_pairs,
+    mine_hard_negatives,
+    pairs_from_triplets,
+    read_occupations,
+    warmup_cosine,
+)
+from usetune.data.sources import shipped
+from usetune.losses import (
+    GIST,
+    AnglE,
+    Cached,
+    Matryoshka,
+    MultipleNegativesRanking,
+    Softmax,
+)
+
+
+@pytest.fixture(scope="module")
+def tables(tiny):
+    """The same job titles in every shape."""
+    occupations = read_occupations(shipped("occupations.csv")).query("language == 'en'")
+    positive = label_pairs(occupations).iloc[:48].drop(columns="group")
+    with_negatives = mine_hard_negatives(tiny, positive, count=1, output="columns")
+    triplets = with_negatives.rename(columns={"negative_1": "negative"})
+    binary = pairs_from_triplets(triplets.drop(columns="occupation"))
+    cosines = np.where(binary["label"] == 1, 0.7, 0.0)
+    scores = np.asarray(angular_similarity(cosines))
+    labels = positive.drop_duplicates("positive")
+    texts = [*positive["anchor"], *labels["positive"]]
+    owners = [*positive["occupation"], *labels["occupation"]]
+    classes = pd.DataFrame({"text": texts, "label": pd.factorize(np.array(owners))[0]})
+    return {
+        "scored pairs": binary.drop(columns="label").assign(similarity=scores),
+        "pairs labelled 0 or 1": binary,
+        "pairs labelled with a class": binary.assign(label=binary["label"] * 2),
+        "positive pairs": positive,
+        "triplets": triplets,
+        "texts with a class": classes,
+    }
+
+
+CASES = [(name, loss) for name, losses in LOSSES_FOR.items() for loss in losses]
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*alone in their class", "ignore:.*worse than its base"
+)
+@pytest.mark.parametrize(
+    ("name", "loss"), CASES, ids=[f"{name}-{loss.__name__}" for name, loss in CASES]
+)
+def test_every_loss_learns(tiny, tables, name, loss):
+    table = tables[name]
+    if loss is AnglE and name == "positive pairs":
+        table = tables["triplets"].rename(columns={"negative": "negative_1"})
+    loss = loss(3) if loss is Softmax else loss(tiny) if loss is GIST else loss()
+    history = fine_tune(
+        tiny,
+        table,
+        validation=table,
+        loss=loss,
+        epochs=3,
+        batch_size=16,
+        optimizer=FusedAdam(3e-3),
+        seed=2,
+    ).history
+    assert history["val_loss"][3] < 0.99 * history["val_loss"][0]
+    assert np.isfinite(history.drop(index=0).to_numpy()).all()
+
+
+def test_a_classifier_starts_anew_each_time(tiny, tables):
+    pairs, loss = tables["pairs labelled with a class"], Softmax(3)
+    first, second = (fine_tune(tiny, pairs, loss=loss, epochs=2) for _ in range(2))
+    pd.testing.assert_frame_equal(first.history, second.history)
+    other = fine_tune(tiny, pairs, loss=Softmax(3, seed=1), epochs=2)
+    assert other.history["loss"][1] != first.history["loss"][1]
+
+
+def test_cached_and_matryoshka(tiny, tables):
+    pairs = tables["positive pairs"]
+    loss = Matryoshka(MultipleNegativesRanking(), [16, 4])
+    settings = {"epochs": 2, "batch_size": 24, "seed": 1}
+    plain = fine_tune(tiny, pairs, loss=loss, **settings)
+    cached = fine_tune(tiny, pairs, loss=Cached(loss, 5), **settings)
+    np.testing.assert_allclose(cached.history.loc[1:], plain.history.loc[1:], rtol=1e-4)
+    texts = pairs["anchor"].tolist()
+    np.testing.assert_allclose(
+        cached.encoder.encode(texts), plain.encoder.encode(texts), atol=1e-4
+    )
+    with pytest.raises(ValueError, match="Cached is for a training on one data set"):
+        fine_tune(tiny, {"a": pairs, "b": pairs}, loss={"a": Cached(loss)})
+
+
+@pytest.mark.filterwarnings("ignore:.*alone in their class")
+@pytest.mark.parametrize("mixing", ["proportional", "round_robin"])
+def test_several_data_sets(tiny, tables, mixing):
+    names = ["positive pairs", "scored pairs", "texts with a class", "triplets"]
+    result = fine_tune(
+        tiny,
+        {name: tables[name] for name in names},
+        loss={"triplets": GIST(tiny)},
+        mixing=mixing,
+        epochs=3,
+        batch_size=16,
+        patience=9,
+        seed=1,
+    )
+    history = result.history
+    assert history["val_loss"].iloc[1:].min() < history["val_loss"][0]
+    for name in names:
+        assert history[f"val_loss_{name}"][0] > 0
+        assert len(result.training[name]) + len(result.validation[name]) <= len(
+            tables[name]
+        )
+    # The loss of all is the mean of each one's, weighted with its examples.
+    sizes = [len(result.validation[name]) for name in names]
+    own = [history[f"val_loss_{name}"][0] for name in names]
+    if not any(np.isnan(own)):
+        mean = np.average(own, weights=sizes)
+        assert history["val_loss"][0] == pytest.approx(mean, rel=1e-4)
+
+
+def test_one_of_several_data_sets_alone_is_the_same(tiny, tables):
+    """A data set's own loss, in a mixture, is what it has alone."""
+    pairs = tables["positive pairs"]
+    validation = {"a": pairs.iloc[:16], "b": pairs.iloc[16:32]}
+    settings = {"epochs": 1, "batch_size": 16}
+    both = fine_tune(tiny, {"a": pairs, "b": pairs}, validation=validation, **settings)
+    for name in "ab":
+        alone = fine_tune(tiny, pairs, validation=validation[name], **settings)
+        start = both.history[f"val_loss_{name}"][0]
+        assert start == pytest.approx(alone.history["val_loss"][0], rel=1e-5)
+
+
+def test_faults_of_several_data_sets(tiny, tables):
+    pairs = tables["positive pairs"]
+    with pytest.raises(ValueError, match=r"loss must be a dict with names among \['a'"):
+        fine_tune(tiny, {"a": pairs}, loss=MultipleNegativesRanking())
+    with pytest.raises(ValueError, match="validation must be a dict with names among"):
+        fine_tune(tiny, {"a": pairs}, validation={"b": pairs})
+    with pytest.raises(ValueError, match="pairs b, column anchor: expected a text"):
+        fine_tune(tiny, {"a": pairs, "b": pairs.assign(anchor="")})
+
+
+def test_frozen_parts_stay_as_they_are(tiny, tables):
+    pairs = tables["positive pairs"]
+    result = fine_tune(tiny, pairs, frozen=["embed", "bias"], epochs=1)
+    moved = [
+        not np.array_equal(a, b)
+        for a, b in zip(result.encoder.variables, tiny.variables, strict=True)
+    ]
+    assert [variable.path for variable in tiny.variables] == [
+        "embedding/kernel",
+        "projection/kernel",
+        "projection/bias",
+    ]
+    assert moved == [False, True, False]
+    assert all(variable.trainable for variable in result.encoder.variables)
+    with pytest.raises(ValueError, match="'convolutions' is found in no variable"):
+        fine_tune(tiny, pairs, frozen=["convolutions"])
+
+
+def test_rates_of_parts(tiny, tables):
+    """With Adam's first step each weight moves by its learning rate."""
+    pairs = tables["positive pairs"].iloc[:20]
+    rates = {"projection/kernel": 0.1, "projection": 0.5}
+    optimizer = FusedAdam(1e-3, rates=rates)
+    assert FusedAdam.from_config(optimizer.get_config()).rates == rates
+    result = fine_tune(tiny, pairs, epochs=1, optimizer=optimizer)
+    moved = [
+        np.abs(np.subtract(a, b)).max()
+        for a, b in zip(result.encoder.variables, tiny.variables, strict=True)
+    ]
+    np.testing.assert_allclose(moved, [1e-3, 1e-4, 5e-4], rtol=0.02)
+    with pytest.raises(ValueError, match="'tail' is found in no variable"):
+        fine_tune(tiny, pairs, optimizer=FusedAdam(rates={"tail": 0.1}))
+
+
+def test_accumulated_gradients_are_those_of_a_larger_batch(tiny, tables):
+    pairs = tables["scored pairs"].iloc[:40]
+    settings = {"validation": pairs, "epochs": 1, "seed": 3}
+    large = fine_tune(tiny, pairs, batch_size=20, optimizer=FusedAdam(1e-4), **settings)
+    parts = fine_tune(
+        tiny,
+        pairs,
+        batch_size=5,
+        optimizer=FusedAdam(1e-4, gradient_accumulation_steps=4),
+        **settings,
+    )
+    texts = pairs["base"].tolist()
+    before = tiny.encode(texts)
+    expected, found = (result.encoder.encode(texts) for result in (large, parts))
+    assert np.abs(expected - before).max() > 1e-3
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_mixed_precision_changes_nothing_on_a_cpu(tiny, tables):
+    pairs = tables["scored pairs"].iloc[:20]
+    plain = fine_tune(tiny, pairs, epochs=2)
+    mixed = fine_tune(tiny, pairs, epochs=2, mixed_precision=True)
+    np.testing.assert_allclose(mixed.history, plain.history, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+@pytest.mark.parametrize("batches", ["shuffled", "no_duplicates", "by_length"])
+def test_batches(tiny, tables, batches):
+    """Each of them shows every example once in a pass."""
+    seen = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(batch)
+    )
+    result = fine_tune(
+        tiny,
+        tables["positive pairs"],
+        batches=batches,
+        epochs=1,
+        batch_size=8,
+        callbacks=[count],
+    )
+    least = -(-len(result.training) // 8)
+    # Labels of one occupation are never together, which may take more batches.
+    assert len(seen) == least or batches == "no_duplicates" and len(seen) > least
+    assert result.history["val_loss"][1] != result.history["val_loss"][0]
+
+
+def test_logs(tiny, tables, tmp_path):
+    fine_tune(tiny, tables["scored pairs"].iloc[:20], epochs=2, log_dir=tmp_path / "a")
+    log = pd.read_csv(tmp_path / "a" / "log.csv")
+    assert log["epoch"].tolist() == [0, 1] and {"loss", "val_loss"} <= {*log}
+    assert list(tmp_path.glob("a/train/events*"))
+
+
+TWO_DEVICES = """
+import numpy as np, tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+parts = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, parts)
+from usetune import fine_tune, load_encoder, load_pairs
+from usetune.data.sources import shipped
+base = load_encoder()
+pairs = load_pairs(shipped("training_data.csv")).iloc[:20]
+one = fine_tune(base, pairs, epochs=1, seed=1)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    two = fine_tune(base, pairs, epochs=1, seed=1)
+texts = pairs["base"].tolist()
+print(
+    strategy.num_replicas_in_sync,
+    np.abs(one.encoder.encode(texts) - two.encoder.encode(texts)).max(),
+    np.abs(one.encoder.encode(texts) - base.encode(texts)).max(),
+)
+"""
+
+
+def test_several_devices_give_the_same_weights():
+    found = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    replicas, difference, moved = found.stdout.split()
+    assert int(replicas) == 2
+    assert float(difference) < 1e-4 < 1e-3 < float(moved)
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_the_schedule_is_followed(tiny, tables):
+    rates = []
+    schedule = warmup_cosine(1e-3, 12)
+    keep = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: rates.append(
+            float(keep.model.optimizer.learning_rate)
+        )
+    )
+    fine_tune(
+        tiny,
+        tables["positive pairs"],
+        epochs=2,
+        steps_per_epoch=6,
+        batch_size=8,
+        optimizer=FusedAdam(schedule),
+        callbacks=[keep],
+    )
+    expected = [float(schedule(step)) for step in range(1, 13)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
