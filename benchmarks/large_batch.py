@@ -18,16 +18,11 @@ PAIRS = 4_096
 def train(way: str) -> None:
     import pandas as pd
 
-    from usetune import (
-        Cached,
-        MultipleNegativesRanking,
-        fine_tune,
-        label_pairs,
-        load_encoder,
-        load_occupations,
-    )
+    from usetune import fine_tune, load_encoder, load_occupations
+    from usetune.data import positive_pairs_from_occupations
+    from usetune.losses import Cached, MultipleNegativesRanking
 
-    labels = label_pairs(load_occupations())
+    labels = positive_pairs_from_occupations(load_occupations())
     # Where there are too few, each label comes several times, with a number.
     copies = [labels.assign(anchor=labels["anchor"] + f" {n}") for n in range(40)]
     pairs = pd.concat(copies if len(labels) < PAIRS else [labels])[: PAIRS + 100]

@@ -54,7 +54,7 @@ def tiny() -> usetune.Encoder:
 def esco() -> pd.DataFrame:
     """The real ESCO download, English."""
     path = Path(os.environ["USETUNE_DATA"]) / "esco" / "occupations_en.csv"
-    return usetune.read_occupations(path)
+    return usetune.load_occupations(path)
 
 
 @pytest.fixture

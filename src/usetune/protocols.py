@@ -5,8 +5,6 @@ from typing import Protocol
 
 import numpy as np
 
-from usetune.encoders.base import Encoder
-
 
 class TextEncoder(Protocol):
     """Anything that embeds texts; `usetune.Encoder` is one."""
@@ -15,7 +13,7 @@ class TextEncoder(Protocol):
         """Texts (n,) → float array (n, dim)."""
 
 
-class Measure(Protocol):
+class Evaluator(Protocol):
     """What `fine_tune` measures after each epoch.
 
     Attributes:
@@ -24,6 +22,6 @@ class Measure(Protocol):
 
     texts: Sequence[str]
 
-    def __call__(self, encoder: Encoder) -> Mapping[str, float]:
+    def __call__(self, encoder: TextEncoder) -> Mapping[str, float]:
         """Figures of an encoder by their names; more is better."""
         ...

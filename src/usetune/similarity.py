@@ -34,7 +34,7 @@ def angular_similarity(cosine: Any) -> Any:
     """Angular similarity of two vectors from their cosine.
 
     The gradient is infinite at a cosine of exactly -1 or 1: clip before training
-    (`usetune.AngularSimilarity` does).
+    (`usetune.similarity.AngularSimilarity` does).
 
     Args:
         cosine: float array, tensor or number; rounding beyond [-1, 1] is cut off.

@@ -10,12 +10,13 @@ import pytest
 
 from tests import ROOT
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune import EmbeddedCorpus, nearest
+from usetune.corpus import EmbeddedCorpus
 from usetune.corpus.index import build_index, load_index, recall_table
 from usetune.corpus.manifest import precision_name, write_plan
 from usetune.corpus.part import embed_part
 from usetune.corpus.plan import cut
 from usetune.encoders.identity import encoder_identity
+from usetune.search import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
 
 WORDS = "senior junior data care nurse cook pastry cloud metal music wood".split()
@@ -159,7 +160,7 @@ def test_what_is_no_finished_corpus_of_this_encoder(output, tmp_path, tiny):
 LOAD = """
 import sys
 import numpy as np
-from usetune import EmbeddedCorpus, load_index
+from usetune.corpus import EmbeddedCorpus, load_index
 
 index = load_index(sys.argv[2], EmbeddedCorpus(sys.argv[1]))
 print(index.search(np.eye(16, dtype="float32"), 3)[1].tolist())

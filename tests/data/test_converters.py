@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from usetune import (
+from usetune.data import (
     pairs_from_triplets,
     positive_pairs_from_classes,
     positive_pairs_from_labelled,

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from usetune import load_occupations, occupation_labels, read_occupations
+from usetune import load_occupations
+from usetune.data import occupation_labels
 from usetune.data.sources import shipped
 
 HEADER = "conceptUri,iscoGroup,preferredLabel,altLabels,description,language\n"
@@ -10,7 +11,7 @@ GOOD = HEADER + 'u:1,2511,analyst,"data analyst\n\n analista ",Analyses.,en\n'
 
 @pytest.fixture(scope="module")
 def occupations():
-    return read_occupations(shipped("occupations.csv"))
+    return load_occupations(shipped("occupations.csv"))
 
 
 def test_shipped_occupations(occupations):
@@ -36,11 +37,11 @@ def test_shipped_occupations(occupations):
 def test_reading(tmp_path):
     path = tmp_path / "occupations.csv"
     path.write_text(GOOD)
-    assert read_occupations(path)["altLabels"].tolist() == [
+    assert load_occupations(path)["altLabels"].tolist() == [
         ["data analyst", "analista"]
     ]
     path.write_text(GOOD.replace(",language", "").replace(",en", ""))
-    assert read_occupations(path)["language"].tolist() == ["en"]
+    assert load_occupations(path)["language"].tolist() == ["en"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_faults_in_the_file(tmp_path, content, message):
     path = tmp_path / "occupations.csv"
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
-        read_occupations(path)
+        load_occupations(path)
 
 
 def test_languages_are_joined_by_uri(tmp_path):
@@ -64,7 +65,7 @@ def test_languages_are_joined_by_uri(tmp_path):
     header = HEADER.replace(",language", "")
     english.write_text(header + "u:1,2511,analyst,,D.\nu:2,5120,cook,chef,D.\n")
     french.write_text(header + "u:2,5120,cuisinier,,D.\n")
-    occupations = read_occupations(english, french)
+    occupations = load_occupations(english, french)
     assert occupations["language"].tolist() == ["en", "en", "fr"]
     assert occupations.attrs["counts"] == {
         "rows": 3,
@@ -73,12 +74,12 @@ def test_languages_are_joined_by_uri(tmp_path):
         "missing in fr": 1,
     }
     with pytest.raises(ValueError, match="occupations_en.csv.*u:1 comes twice.*'en'"):
-        read_occupations(english, english)
+        load_occupations(english, english)
     french.write_text(header + "u:2,5121,cuisinier,,D.\n")
     with pytest.raises(ValueError, match="u:2 has 2 ISCO codes"):
-        read_occupations(english, french)
+        load_occupations(english, french)
     with pytest.raises(ValueError, match="at least one file"):
-        read_occupations()
+        load_occupations()
 
 
 def test_labels():

@@ -1,13 +1,8 @@
 import pandas as pd
 import pytest
 
-from usetune import (
-    check_leaks,
-    label_pairs,
-    occupation_labels,
-    read_occupations,
-    split_pairs,
-)
+from usetune import check_leaks, load_occupations, split_pairs
+from usetune.data import occupation_labels, positive_pairs_from_occupations
 from usetune.data.sources import shipped
 
 TINY = pd.DataFrame(
@@ -24,11 +19,11 @@ TINY = pd.DataFrame(
 
 @pytest.fixture(scope="module")
 def occupations():
-    return read_occupations(shipped("occupations.csv"))
+    return load_occupations(shipped("occupations.csv"))
 
 
 def test_label_pairs():
-    pairs = label_pairs(TINY)
+    pairs = positive_pairs_from_occupations(TINY)
     assert pairs.to_numpy().tolist() == [
         ["data analyst", "analyst", "u:1", "251"],
         ["coder", "developer", "u:2", "251"],
@@ -45,7 +40,7 @@ def test_label_pairs():
 
 
 def test_label_pairs_of_several_languages(occupations):
-    pairs = label_pairs(occupations)
+    pairs = positive_pairs_from_occupations(occupations)
     english = occupations[occupations["language"] == "en"]
     assert set(pairs["positive"]) == set(english["preferredLabel"])
     shared = occupation_labels(occupations).query("shared")["text"]
@@ -54,7 +49,7 @@ def test_label_pairs_of_several_languages(occupations):
 
 
 def test_group_split_has_no_leak(occupations):
-    pairs = label_pairs(occupations)
+    pairs = positive_pairs_from_occupations(occupations)
     for seed in range(5):
         training, validation = split_pairs(pairs, 0.25, "group", seed)
         check_leaks(training, validation)
@@ -68,7 +63,7 @@ def test_group_split_has_no_leak(occupations):
 
 @pytest.mark.real_data
 def test_the_real_download(esco):
-    pairs = label_pairs(esco)
+    pairs = positive_pairs_from_occupations(esco)
     counts = pairs.attrs["counts"]
     assert counts["texts shared by occupations"] > 800
     assert counts["pairs"] == len(pairs) > 27_000

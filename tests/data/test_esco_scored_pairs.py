@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_occupation_pairs import TINY
-from usetune import load_pairs, read_occupations, scored_pairs
+from tests.data.test_esco_pairs import TINY
+from usetune import load_occupations, load_pairs
+from usetune.data import scored_pairs_from_occupations
 from usetune.data.esco_pairs import COSINE_OF_COMMON_DIGITS
 from usetune.data.sources import shipped
 
@@ -22,17 +23,19 @@ TITLES = [
 
 @pytest.fixture(scope="module")
 def occupations():
-    return read_occupations(shipped("occupations.csv"))
+    return load_occupations(shipped("occupations.csv"))
 
 
 def test_shipped_pairs_are_made_from_the_shipped_occupations(occupations):
-    made = scored_pairs(occupations, TITLES, seed=0)
+    made = scored_pairs_from_occupations(occupations, TITLES, seed=0)
     stored = load_pairs(shipped("training_data.csv"))
     pd.testing.assert_frame_equal(made, stored, check_exact=False, rtol=1e-15)
 
 
 def test_scheme(occupations):
-    pairs = scored_pairs(occupations, ["data scientist"], unrelated=3, seed=1)
+    pairs = scored_pairs_from_occupations(
+        occupations, ["data scientist"], unrelated=3, seed=1
+    )
     own = occupations[occupations["conceptUri"].str.endswith(":data-scientist")]
     related = {label for labels in own["altLabels"] for label in labels}
     related = (related | {*own["preferredLabel"]}) - {"data scientist"}
@@ -51,7 +54,8 @@ def test_scheme(occupations):
 
 def test_one_seed_one_result(occupations):
     first, again, other = (
-        scored_pairs(occupations, TITLES[:2], seed=seed) for seed in (5, 5, 6)
+        scored_pairs_from_occupations(occupations, TITLES[:2], seed=seed)
+        for seed in (5, 5, 6)
     )
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
@@ -59,22 +63,22 @@ def test_one_seed_one_result(occupations):
 
 def test_all_labels_are_anchors_by_default(occupations):
     few = occupations[occupations["iscoGroup"].isin(["2511", "2221", "9112", "7512"])]
-    pairs = scored_pairs(few, unrelated=1)
+    pairs = scored_pairs_from_occupations(few, unrelated=1)
     assert set(pairs["base"]) == set(few[few["language"] == "en"]["preferredLabel"])
 
 
 def test_faults_in_asking(occupations):
     with pytest.raises(ValueError, match="no English preferred label: .'wizard'"):
-        scored_pairs(occupations, ["data analyst", "wizard"])
+        scored_pairs_from_occupations(occupations, ["data analyst", "wizard"])
     few = occupations[occupations["iscoGroup"].isin(["2511", "9112"])]
     with pytest.raises(
         ValueError, match="'data analyst' needs .* texts of other occupations, and"
     ):
-        scored_pairs(few, ["data analyst"], unrelated=50)
+        scored_pairs_from_occupations(few, ["data analyst"], unrelated=50)
 
 
 def test_counts_of_scored_pairs():
-    pairs = scored_pairs(TINY, unrelated=1)
+    pairs = scored_pairs_from_occupations(TINY, unrelated=1)
     assert pairs.attrs["counts"] == {
         "pairs of cosine 1": 4,
         "pairs of cosine 0.7": 5,
@@ -87,7 +91,7 @@ def test_counts_of_scored_pairs():
 
 
 def test_isco_distance(occupations):
-    pairs = scored_pairs(occupations, isco_distance=True, unrelated=3)
+    pairs = scored_pairs_from_occupations(occupations, isco_distance=True, unrelated=3)
     cosine = np.cos((1 - pairs["similarity"]) * np.pi).round(6)
     assert set(cosine) == {1.0, 0.7, *COSINE_OF_COMMON_DIGITS}
     codes = occupations.assign(
@@ -114,4 +118,4 @@ def test_isco_distance(occupations):
 
 @pytest.mark.real_data
 def test_the_real_download(esco):
-    assert len(scored_pairs(esco, unrelated=1)) > 30_000
+    assert len(scored_pairs_from_occupations(esco, unrelated=1)) > 30_000

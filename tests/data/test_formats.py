@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune.data.formats import SHAPES, check_rows, shape_of
+from usetune.data.formats import FORMATS, check_rows, format_of
 
 TABLES = {
     "scored pairs": {"base": ["a", "b"], "ref": ["c", "d"], "similarity": [0, 0.5]},
@@ -21,7 +21,7 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_recognised_by_the_columns(name):
     table = pd.DataFrame(TABLES[name]).assign(further="x")
-    shape = shape_of(table)
+    shape = format_of(table)
     assert shape.name == name
     checked = check_rows(table, shape, "table")
     assert list(checked) == list(shape.columns)
@@ -30,29 +30,29 @@ def test_recognised_by_the_columns(name):
 
 
 def test_every_shape_is_tested():
-    assert [shape.name for shape in SHAPES] == list(TABLES)
+    assert [shape.name for shape in FORMATS] == list(TABLES)
 
 
 def test_labels_as_text_are_recognised_too():
     table = pd.DataFrame({"base": ["a"], "ref": ["b"], "label": ["1"]})
-    assert shape_of(table).name == "pairs labelled 0 or 1"
-    checked = check_rows(table, shape_of(table), "table")
+    assert format_of(table).name == "pairs labelled 0 or 1"
+    checked = check_rows(table, format_of(table), "table")
     assert checked["label"].dtype == "int64" and checked["label"].tolist() == [1]
-    assert shape_of(table.assign(label="2")).name == "pairs labelled with a class"
+    assert format_of(table.assign(label="2")).name == "pairs labelled with a class"
 
 
 def test_named_where_several_fit():
     both = pd.DataFrame(TABLES["scored pairs"]).assign(label=[0, 1])
     with pytest.raises(ValueError, match="fit scored pairs and pairs labelled 0 or 1"):
-        shape_of(both)
-    assert shape_of(both, "scored pairs").name == "scored pairs"
+        format_of(both)
+    assert format_of(both, "scored pairs").name == "scored pairs"
     # Labels of 0 and 1 may be classes as well.
     name = "pairs labelled with a class"
-    assert shape_of(both, name).name == name
+    assert format_of(both, name).name == name
     with pytest.raises(ValueError, match="must be one of.*Received: 'pears'"):
-        shape_of(both, "pears")
+        format_of(both, "pears")
     with pytest.raises(ValueError, match=r"\['anchor', 'positive'\]\. Received"):
-        shape_of(both, "positive pairs")
+        format_of(both, "positive pairs")
 
 
 def test_what_is_kept_beside():
@@ -69,10 +69,10 @@ def test_what_is_kept_beside():
         },
         index=[17],
     )
-    checked = check_rows(table, shape_of(table), "table")
+    checked = check_rows(table, format_of(table), "table")
     assert {*checked} == {*table} - {"note"} and list(checked.index) == [17]
     triplets = table.rename(columns={"negative_1": "negative"})
-    assert "label" not in check_rows(triplets, shape_of(triplets), "table")
+    assert "label" not in check_rows(triplets, format_of(triplets), "table")
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_what_is_kept_beside():
 def test_faults_are_named(name, cell, message):
     table = pd.DataFrame({**TABLES[name], **cell})
     with pytest.raises(ValueError, match=message):
-        check_rows(table, shape_of(table, name), "table")
+        check_rows(table, format_of(table, name), "table")
 
 
 def test_a_pair_labelled_2_is_no_validation_for_0_and_1():
-    binary = shape_of(pd.DataFrame(TABLES["pairs labelled 0 or 1"]))
+    binary = format_of(pd.DataFrame(TABLES["pairs labelled 0 or 1"]))
     other = pd.DataFrame(TABLES["pairs labelled with a class"])
     with pytest.raises(ValueError, match="label: expected 0 or 1. .* row 2: .*2"):
         check_rows(other, binary, "validation")
@@ -108,4 +108,4 @@ def test_a_pair_labelled_2_is_no_validation_for_0_and_1():
 def test_no_rows():
     table = pd.DataFrame(TABLES["triplets"]).iloc[:0]
     with pytest.raises(ValueError, match="table has no rows"):
-        check_rows(table, shape_of(table), "table")
+        check_rows(table, format_of(table), "table")

@@ -1,6 +1,6 @@
 import pytest
 
-from usetune.data.esco import read_occupations
+from usetune.data.esco import load_occupations
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ def test_faults_are_named_for_occupations_too(tmp_path, content, message):
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        read_occupations(path)
+        load_occupations(path)

@@ -18,6 +18,7 @@ import tensorflow_hub as hub
 
 from tests.conftest import TEXTS
 from usetune import load_encoder
+from usetune.encoders import hubs
 from usetune.encoders.saved_model import SavedModelEncoder
 from usetune.encoders.use import delta, weights
 

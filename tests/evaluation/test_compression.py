@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_quantization import random_units, unit
+from tests.search.test_quantization import random_units, unit
 from usetune.evaluation.compression import PRECISIONS, size_table
 from usetune.plots.compression import plot_sizes
 from usetune.search.binary import nearest_binary
@@ -26,7 +26,7 @@ def close():
     plt.close("all")
 
 
-def figures(order):
+def metrics(order):
     """recall@1 and mrr@10 from the rows that each query finds, in order."""
     recall, reciprocal = [], []
     for row, own in zip(order, RELEVANT, strict=True):
@@ -69,7 +69,7 @@ def test_figures(table, dim):
         "binary": nearest_binary(queries, codes, 120)[0],
     }
     for precision, order in orders.items():
-        expected = figures(order)
+        expected = metrics(order)
         assert tuple(rows.loc[precision, ["recall@1", "mrr@10"]]) == pytest.approx(
             expected
         ), precision
@@ -81,12 +81,12 @@ def test_rescoring(rescore):
     table = size_table(QUERIES, CORPUS, RELEVANT, rescore=rescore, **settings)
     binary = Quantizer.fit(CORPUS, "binary")
     codes = QuantizedCorpus(binary, binary.quantize(CORPUS))
-    expected = figures(nearest_binary(QUERIES, codes, 10, rescore)[0])
+    expected = metrics(nearest_binary(QUERIES, codes, 10, rescore)[0])
     assert tuple(table.loc[0, ["recall@1", "mrr@10"]]) == pytest.approx(expected)
     if rescore == 12:
         # Every document is a candidate.
         decoded = binary.dequantize(codes.codes)
-        assert expected == pytest.approx(figures(order_of(QUERIES, decoded)))
+        assert expected == pytest.approx(metrics(order_of(QUERIES, decoded)))
 
 
 def test_length_does_not_matter(table):
@@ -177,9 +177,10 @@ def test_picture_needs_its_columns(table):
 @pytest.mark.real_data
 def test_esco(base, esco):
     """What the README says of sizes holds for a part of the held-out labels."""
-    from usetune import label_pairs, split_pairs
+    from usetune import split_pairs
+    from usetune.data import positive_pairs_from_occupations
 
-    pairs = label_pairs(esco)
+    pairs = positive_pairs_from_occupations(esco)
     names = esco.drop_duplicates("conceptUri")["preferredLabel"].tolist()
     _, validation = split_pairs(pairs, 0.25, "group", seed=0)
     some = validation.sample(1000, random_state=0)

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import DomainBenchmark, DomainScores
+from usetune import DomainEvaluator
+from usetune.evaluation import DomainScores
 
 CORPUS = ["baker", "cook", "nurse", "doctor", "clerk"]
 PAIRS = pd.DataFrame(
@@ -67,7 +68,7 @@ def by_hand(encoder, benchmark):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_figures(seed):
-    encoder, benchmark = Random(seed, pull=0.5), DomainBenchmark(PAIRS, CORPUS)
+    encoder, benchmark = Random(seed, pull=0.5), DomainEvaluator(PAIRS, CORPUS)
     figures, expected = benchmark(encoder), by_hand(encoder, benchmark)
     assert list(figures) == list(expected)
     for name, value in expected.items():
@@ -85,7 +86,7 @@ def test_auc_and_margin_with_ties():
             "positive": "p",
         }
     )
-    figures = DomainScores(queries, pd.DataFrame(index=["p"]), 0).figures()
+    figures = DomainScores(queries, pd.DataFrame(index=["p"]), 0).metrics()
     wins = [(r > u) + 0.5 * (r == u) for r in related for u in unrelated]
     assert figures["auc"] == pytest.approx(np.mean(wins), abs=1e-9)
     margin = np.mean(related) - np.mean(unrelated)
@@ -94,7 +95,7 @@ def test_auc_and_margin_with_ties():
 
 def test_other_texts_are_other():
     many = pd.concat([PAIRS] * 50, ignore_index=True)
-    benchmark = DomainBenchmark(many, CORPUS)
+    benchmark = DomainEvaluator(many, CORPUS)
     queries = benchmark.score(Random(0)).queries
     # The anchor's cosine to its own positive never is the unrelated one.
     assert not np.isclose(queries["related"], queries["unrelated"]).any()
@@ -102,10 +103,10 @@ def test_other_texts_are_other():
 
 
 def test_intervals():
-    benchmark = DomainBenchmark(PAIRS, CORPUS, seed=3)
+    benchmark = DomainEvaluator(PAIRS, CORPUS, seed=3)
     scores = benchmark.score(Random(1, pull=0.7))
     table = scores.intervals(samples=300)
-    assert table["value"].to_dict() == scores.figures()
+    assert table["value"].to_dict() == scores.metrics()
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
     assert set(table["n"]) == {6} and set(table["positives"]) == {5}
@@ -115,7 +116,7 @@ def test_intervals():
 
 def test_bootstrap_draws_positives_with_their_queries():
     """With one positive there is nothing to draw: the interval is a point."""
-    benchmark = DomainBenchmark(PAIRS.iloc[:2], CORPUS)
+    benchmark = DomainEvaluator(PAIRS.iloc[:2], CORPUS)
     table = benchmark.score(Random(1)).intervals(samples=50).dropna()
     np.testing.assert_allclose(table["low"], table["high"])
 
@@ -145,32 +146,32 @@ def test_coverage():
 
 
 def test_comparison():
-    benchmark = DomainBenchmark(PAIRS, CORPUS)
+    benchmark = DomainEvaluator(PAIRS, CORPUS)
     base, tuned = (benchmark.score(Random(2, pull=pull)) for pull in (0, 2))
     table = base.compare(tuned, samples=200)
-    assert table["base"].to_dict() == base.figures()
-    assert table["tuned"].to_dict() == tuned.figures()
+    assert table["base"].to_dict() == base.metrics()
+    assert table["tuned"].to_dict() == tuned.metrics()
     np.testing.assert_allclose(table["tuned"] - table["base"], table["difference"])
     assert table.loc["margin", "low"] > 0
     same = base.compare(base, samples=50)
     assert (same[["difference", "low", "high"]] == 0).all().all()
-    other = DomainBenchmark(PAIRS.iloc[:3], CORPUS).score(Random(2))
+    other = DomainEvaluator(PAIRS.iloc[:3], CORPUS).score(Random(2))
     with pytest.raises(ValueError, match="same queries"):
         base.compare(other)
 
 
 def test_groups():
-    scores = DomainBenchmark(PAIRS, CORPUS).score(Random(4, pull=1))
+    scores = DomainEvaluator(PAIRS, CORPUS).score(Random(4, pull=1))
     groups = scores.by_group()
     assert groups["n"].to_dict() == {"food": 3, "health": 2, "office": 1}
     mean = (groups["mrr@10"] * groups["n"]).sum() / 6
-    assert mean == pytest.approx(scores.figures()["mrr@10"])
-    without = DomainBenchmark(PAIRS.drop(columns="group"), CORPUS)
+    assert mean == pytest.approx(scores.metrics()["mrr@10"])
+    without = DomainEvaluator(PAIRS.drop(columns="group"), CORPUS)
     assert "in-group" not in without(Random(0))
 
 
 def test_texts():
-    assert set(DomainBenchmark(PAIRS, CORPUS).texts) == {*PAIRS["anchor"], *CORPUS}
+    assert set(DomainEvaluator(PAIRS, CORPUS).texts) == {*PAIRS["anchor"], *CORPUS}
 
 
 @pytest.mark.parametrize(
@@ -184,4 +185,4 @@ def test_texts():
 )
 def test_faults(pairs, corpus, message):
     with pytest.raises(ValueError, match=message):
-        DomainBenchmark(pairs, corpus)
+        DomainEvaluator(pairs, corpus)

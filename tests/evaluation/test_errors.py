@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 
 from tests.fakes.tiny_encoder import TinyEncoder
 from usetune import load_sts, sts_benchmark
-from usetune.evaluation.domain import DomainBenchmark
+from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
 
 
@@ -151,7 +151,7 @@ SEARCH = Table(
 @pytest.mark.parametrize("block", [1, 3, 512])
 def test_worst_queries(monkeypatch, block):
     monkeypatch.setattr("usetune.evaluation.errors._QUERIES", block)
-    table = worst_queries(DomainBenchmark(PAIRS, CORPUS), SEARCH)
+    table = worst_queries(DomainEvaluator(PAIRS, CORPUS), SEARCH)
     assert table.index.tolist() == [7, 3, 1]
     assert table["anchor"].tolist() == ["p", "r", "s"]
     assert table["positive"].tolist() == ["a", "c", "a"]
@@ -160,7 +160,7 @@ def test_worst_queries(monkeypatch, block):
     for name, degrees in (("cosine", [80, 29, 16]), ("first_cosine", [10, 1, 14])):
         expected = np.cos(np.radians(degrees))
         np.testing.assert_allclose(table[name], expected, atol=1e-6)
-    few = worst_queries(DomainBenchmark(PAIRS, CORPUS), SEARCH, 1)
+    few = worst_queries(DomainEvaluator(PAIRS, CORPUS), SEARCH, 1)
     assert few.equals(table.head(1))
 
 
@@ -168,7 +168,7 @@ def test_ranks_are_those_of_the_benchmark():
     """1 / rank, summed over the errors, is what the benchmark's figures say."""
     words = [f"word{number}" for number in range(9)]
     pairs = pd.DataFrame({"anchor": [f"{w} of it" for w in words], "positive": words})
-    benchmark, encoder = DomainBenchmark(pairs, words), TinyEncoder(dim=2)
+    benchmark, encoder = DomainEvaluator(pairs, words), TinyEncoder(dim=2)
     table = worst_queries(benchmark, encoder, 9)
     right = 9 - len(table)
     assert 0 < right < 9

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usetune.evaluation.pair_metrics import (
-    binary_figures,
+    binary_metrics,
     pair_similarities,
-    similarity_figures,
-    triplet_figures,
+    similarity_metrics,
+    triplet_metrics,
 )
 from usetune.evaluation.pairs import (
     BinaryClassificationEvaluator,
@@ -126,10 +126,10 @@ def test_scores_of_each_query():
     ]
     assert [*scores.queries.index] == [f"q{number}" for number in range(12)]
     assert scores.queries.index.name == "query"
-    agree(scores.figures(), scores.queries.mean().to_dict())
-    assert evaluator(encoder) == scores.figures()
+    agree(scores.metrics(), scores.queries.mean().to_dict())
+    assert evaluator(encoder) == scores.metrics()
     _, named = toy(ks=(2, 4), map_k=7, name="toy")
-    assert named(encoder) == {f"toy_{n}": x for n, x in scores.figures().items()}
+    assert named(encoder) == {f"toy_{n}": x for n, x in scores.metrics().items()}
     assert {*evaluator.texts} == {*encoder.vectors}
 
 
@@ -181,7 +181,7 @@ def test_intervals():
         12
     }
     assert set(table["groups"]) == {12}
-    assert table["value"].to_dict() == scores.figures()
+    assert table["value"].to_dict() == scores.metrics()
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
     assert table.loc["mrr@10", "low"] < table.loc["mrr@10", "high"]
@@ -219,8 +219,8 @@ def test_comparison_is_paired():
     shifted = {t: x + [0.0, 0.4, 0.1] for t, x in encoder.vectors.items()}
     tuned = evaluator.score(Vectors(shifted))
     table = base.compare(tuned, samples=200)
-    assert table["base"].to_dict() == base.figures()
-    assert table["tuned"].to_dict() == tuned.figures()
+    assert table["base"].to_dict() == base.metrics()
+    assert table["tuned"].to_dict() == tuned.metrics()
     np.testing.assert_allclose(
         table["tuned"] - table["base"], table["difference"], atol=1e-12
     )
@@ -300,7 +300,7 @@ def test_correlations(seed):
     u, v = generator.normal(size=(2, 40, 8)).astype("float32")
     # Equal gold scores have their mean rank.
     gold = generator.integers(0, 5, 40) / 4
-    figures = similarity_figures(u, v, gold)
+    figures = similarity_metrics(u, v, gold)
     for name, values in pair_similarities(u, v).items():
         table = pd.DataFrame({"gold": gold, "values": values.astype(float)})
         for kind, frame in (("pearson", table), ("spearman", table.rank())):
@@ -313,12 +313,12 @@ def test_correlations(seed):
 
 def test_constant_input_is_nan():
     u, v = np.random.default_rng(0).normal(size=(2, 6, 3))
-    assert np.isnan([*similarity_figures(u, v, np.full(6, 0.5)).values()]).all()
+    assert np.isnan([*similarity_metrics(u, v, np.full(6, 0.5)).values()]).all()
     same_text = np.ones((6, 3))
-    figures = similarity_figures(same_text, same_text, np.arange(6))
+    figures = similarity_metrics(same_text, same_text, np.arange(6))
     assert np.isnan([*figures.values()]).all()
     # Others are as they would be, but for the largest.
-    apart = similarity_figures(u, np.zeros((6, 3)), np.arange(6))
+    apart = similarity_metrics(u, np.zeros((6, 3)), np.arange(6))
     assert np.isnan(apart["pearson_cosine"]) and np.isnan(apart["pearson_max"])
     assert np.isfinite(apart["pearson_manhattan"])
 
@@ -340,7 +340,7 @@ def test_triplets(margin):
     u, p, n = np.random.default_rng(0).normal(size=(3, 30, 4)).astype("float32")
     n[:10] = p[:10]
     near, far = pair_similarities(u, p), pair_similarities(u, n)
-    figures = triplet_figures(u, p, n, margin)
+    figures = triplet_metrics(u, p, n, margin)
     for name in near:
         wins = [a > b + margin for a, b in zip(near[name], far[name], strict=True)]
         assert figures[f"{name}_accuracy"] == pytest.approx(np.mean(wins))
@@ -355,7 +355,7 @@ def test_triplets(margin):
 
 def test_a_tie_is_an_error():
     u = np.ones((4, 3))
-    assert set(triplet_figures(u, u, u).values()) == {0.0}
+    assert set(triplet_metrics(u, u, u).values()) == {0.0}
 
 
 # Pairs labelled 0 or 1
@@ -373,7 +373,7 @@ def test_binary_as_sentence_transformers(parity):
 def test_binary_with_ties_as_sentence_transformers(parity):
     inputs, labels = columns(parity), parity["inputs"]["bin_labels"]
     inputs["a"][1:4], inputs["p"][1:4] = inputs["a"][1], inputs["p"][1]
-    figures = binary_figures(inputs["a"], inputs["p"], labels)
+    figures = binary_metrics(inputs["a"], inputs["p"], labels)
     expected = parity["evaluators"]["BinaryClassification_ties(rows1-3 identical)"]
     assert len(expected) == 8
     agree({name: figures[name] for name in expected}, expected)
@@ -391,7 +391,7 @@ def test_binary_tries_every_cut(seed, size):
     # Few distinct numbers: many ties.
     u, v = generator.integers(-2, 3, (2, size, 2)).astype("float32")
     label = generator.permutation([0, 1, *generator.integers(0, 2, size - 2)])
-    figures = binary_figures(u, v, label)
+    figures = binary_metrics(u, v, label)
     similarities = pair_similarities(u, v)
     for name, scores in similarities.items():
         own = {key: figures[f"{name}_{key}"] for key in ("accuracy", "f1")}
@@ -432,10 +432,10 @@ def test_binary_tries_every_cut(seed, size):
 def test_thresholds():
     """Midway, positive for distances, and above all where no pair is called 1."""
     u = np.array([[1], [2], [3], [8]], "float32")
-    figures = binary_figures(u, np.zeros_like(u), [1, 1, 0, 0])
+    figures = binary_metrics(u, np.zeros_like(u), [1, 1, 0, 0])
     assert figures["euclidean_accuracy_threshold"] == 2.5
     assert figures["manhattan_f1_threshold"] == 2.5
-    figures = binary_figures(u, np.ones_like(u), [0, 0, 1, 0])
+    figures = binary_metrics(u, np.ones_like(u), [0, 0, 1, 0])
     # Calling none 1 is right as often as calling 3 and 8 so: the former is taken.
     assert figures["dot_accuracy"] == 0.75
     assert figures["dot_accuracy_threshold"] == np.nextafter(np.float32(8), np.inf)
@@ -443,7 +443,7 @@ def test_thresholds():
     below = np.nextafter(np.float32(1), np.float32(0))
     for low, high in ((below, 1), (1, np.nextafter(np.float32(1), np.float32(2)))):
         u = np.array([[low], [high]], "float32")
-        figures = binary_figures(u, np.ones_like(u), [0, 1])
+        figures = binary_metrics(u, np.ones_like(u), [0, 1])
         assert figures["dot_accuracy"] == 1
         assert low < figures["dot_accuracy_threshold"] <= high
 
@@ -500,7 +500,7 @@ def test_faults_of_arrays():
     with pytest.raises(ValueError, match=r"one shape.*\(2, 3\) and \(2, 4\)"):
         pair_similarities(np.ones((2, 3)), np.ones((2, 4)))
     with pytest.raises(ValueError, match=r"both of them.*\[0, 2\]"):
-        binary_figures(np.ones((2, 3)), np.ones((2, 3)), [0, 2])
+        binary_metrics(np.ones((2, 3)), np.ones((2, 3)), [0, 2])
 
 
 def test_a_tiny_encoder(tiny):

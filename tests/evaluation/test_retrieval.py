@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.search.exact import nearest
 
 
@@ -179,7 +179,7 @@ def test_measures_agree_with_ir_measures(seed):
         generator.choice(size, generator.integers(1, 16), replace=False).tolist()
         for _ in found
     ]
-    measures = retrieval_measures(relevant_ranks(found, relevant), [1, 3, 10, 20])
+    measures = retrieval_metrics(relevant_ranks(found, relevant), [1, 3, 10, 20])
     assert measures.shape == (60, 24)
     for k in (1, 3, 10, 20):
         expected = oracle(found, relevant, k)
@@ -198,7 +198,7 @@ def test_ranks():
 def test_a_cut_beyond_the_corpus():
     """All that there is is found; precision still is hits / k."""
     ranks = relevant_ranks(np.array([[1, 0]]), [[0]])
-    measures = retrieval_measures(ranks, [10]).loc[0]
+    measures = retrieval_metrics(ranks, [10]).loc[0]
     assert measures["precision@10"] == pytest.approx(0.1)
     assert measures["recall@10"] == 1 and measures["mrr@10"] == 0.5
 
@@ -210,4 +210,4 @@ def test_faults_of_ranks():
     with pytest.raises(ValueError, match="each query. Received: none of 1"):
         relevant_ranks(found, [[0], []])
     with pytest.raises(ValueError, match=r"ks must be at least 1.*\[1, 0\]"):
-        retrieval_measures(relevant_ranks(found, [[0], [0]]), [1, 0])
+        retrieval_metrics(relevant_ranks(found, [[0], [0]]), [1, 0])

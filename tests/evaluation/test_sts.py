@@ -73,7 +73,7 @@ def test_every_language_and_split_is_pinned():
 
 
 def test_printed_result_has_one_number_a_line():
-    text = str(sts.STSResult(0.83214, 0.0, 0.82, 1440, "somewhere"))
+    text = str(sts.STSScores(0.83214, 0.0, 0.82, 1440, "somewhere"))
     assert text.splitlines() == [
         "Pearson  0.8321",
         "p-value  < 1e-300",

@@ -27,7 +27,7 @@ from usetune.page.comparison import (
     as_html,
     changed_pairs,
     compare_texts,
-    similarity_figure,
+    similarity_heatmap,
 )
 from usetune.page.layout import build_page
 from usetune.page.text_lists import read_texts, text_lines, text_list
@@ -186,7 +186,7 @@ def test_limit_on_texts():
 
 def test_labels_of_the_picture():
     texts = ["costs $5 or $6", "x" * 33, "y" * 32, "看護師", r"\frac $"]
-    figure = similarity_figure(texts, Fixed(0).encode(texts), "name")
+    figure = similarity_heatmap(texts, Fixed(0).encode(texts), "name")
     figure.canvas.draw()
     ax = figure.axes[0]
     written = [label.get_text() for label in ax.get_yticklabels()]

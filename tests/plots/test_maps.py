@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from scipy.spatial.distance import cdist
 
-from usetune.plots.maps import compare_maps, map_2d, plot_map, spread
+from usetune.plots.maps import map_2d, plot_map, plot_map_comparison, spread
 
 GENERATOR = np.random.default_rng(0)
 EMBEDDINGS = GENERATOR.normal(size=(40, 8)) * [5, 3, 1, 1, 1, 1, 1, 1]
@@ -144,7 +144,7 @@ def test_draws_where_told():
 def test_side_by_side(mirror):
     sine, cosine = np.sin(2.0), np.cos(2.0)
     turn = np.array([[cosine, -mirror * sine], [sine, mirror * cosine]])
-    left, right = compare_maps(POINTS, 3 * POINTS @ turn - 5, GROUPS, TEXTS)
+    left, right = plot_map_comparison(POINTS, 3 * POINTS @ turn - 5, GROUPS, TEXTS)
     assert [left.get_title(), right.get_title()] == ["base", "tuned"]
     # A map that is only turned, mirrored, scaled and moved lies as the other one.
     for own, dots in zip(left.collections, right.collections, strict=True):
@@ -158,7 +158,7 @@ def test_side_by_side(mirror):
 
 def test_distances_and_texts_on_the_right():
     tuned = np.random.default_rng(5).normal(size=(40, 2))
-    _, right = compare_maps(POINTS, tuned, ["one"] * 40, TEXTS)
+    _, right = plot_map_comparison(POINTS, tuned, ["one"] * 40, TEXTS)
     written = [text.get_text() for text in right.texts]
     assert written == [TEXTS[row] for row in spread(POINTS, 10)]
     drawn = right.collections[0].get_offsets()
@@ -182,4 +182,4 @@ def test_faults_of_pictures(points, groups, texts, message):
 
 def test_maps_of_other_texts():
     with pytest.raises(ValueError, match=r"shapes \(40, 2\) and \(39, 2\)"):
-        compare_maps(POINTS, POINTS[1:], GROUPS)
+        plot_map_comparison(POINTS, POINTS[1:], GROUPS)

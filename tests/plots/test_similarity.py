@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from usetune import compare_similarity, plot_similarity
+from usetune import plot_similarity, plot_similarity_comparison
 
 FEATURES = np.random.default_rng(0).normal(size=(4, 8))
 LABELS = ["one", "two", "three", "four"]
@@ -52,7 +52,7 @@ def test_draws_where_told():
 
 
 def test_side_by_side():
-    axes = compare_similarity(LABELS, FEATURES, FEATURES**2, titles=("a", "b"))
+    axes = plot_similarity_comparison(LABELS, FEATURES, FEATURES**2, titles=("a", "b"))
     assert [ax.get_title() for ax in axes] == ["a", "b"]
     left, right = (ax.collections[0] for ax in axes)
     assert left.get_clim() == right.get_clim() == (0, 1)

@@ -13,10 +13,11 @@ from markdown_it import MarkdownIt
 
 import usetune
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune import LOSSES_FOR, FineTuned, Matryoshka, MultipleNegativesRanking
 from usetune._utils.markdown import escape, number, one_line, table
+from usetune.losses import Matryoshka, MultipleNegativesRanking
 from usetune.sharing.card import model_card
 from usetune.sharing.citations import bibtex
+from usetune.training import LOSSES_FOR, FineTuned
 
 NASTY = (
     "a | b\n---\n`c` <script> *d* [e](f) _g_ \\| $h$ ~~i~~ &amp; \u2028 snake_case: #j"

@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 
 from usetune import (
-    DomainBenchmark,
+    DomainEvaluator,
     fine_tune,
     fine_tune_soup,
     interpolate,
     load_pairs,
     split_pairs,
-    trade_off,
 )
 from usetune.data.sources import shipped
 from usetune.encoders.base import ProjectedEncoder
+from usetune.training import trade_off
 
 QUIET = pytest.mark.filterwarnings("ignore:.*worse than its base", "ignore:.*collapsed")
 
@@ -122,7 +122,7 @@ def test_trade_off(base):
             "positive": ["programmer", "baker", "nurse"],
         }
     )
-    domain = DomainBenchmark(pairs, ["programmer", "baker", "nurse", "cook"])
+    domain = DomainEvaluator(pairs, ["programmer", "baker", "nurse", "cook"])
     small = base.compact(domain.texts)
     tuned = small.copy()
     for variable in tuned.variables:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from usetune.evaluation.pair_metrics import named
 from usetune.evaluation.retrieval import RetrievalEvaluator
-from usetune.training.callbacks import MeasureCallback, Watch
+from usetune.training.callbacks import BestEpoch, EvaluatorCallback
 from usetune.training.siamese import build_siamese
 
 QUERIES = {"q0": "data scientist", "q1": "pastry cook"}
@@ -44,7 +44,7 @@ def test_figures_of_each_epoch_are_in_the_logs(tiny):
         on_epoch_end=lambda epoch, logs: after.append((dict(logs), evaluator(encoder)))
     )
     measures = [evaluator, Scripted("distance", [4.0, 3.0])]
-    history = fit(encoder, [MeasureCallback(encoder, measures), look], epochs=2)
+    history = fit(encoder, [EvaluatorCallback(encoder, measures), look], epochs=2)
     assert len(after) == 2
     for epoch, (logs, expected) in enumerate(after):
         assert "jobs_mrr@10" in expected and expected.items() <= logs.items()
@@ -57,7 +57,7 @@ def test_early_stopping_on_a_figure(tiny):
     encoder = tiny.copy()
     measure = Scripted("mrr@10", [0.1, 0.3, 0.2, 0.25, 0.9, 0.9])
     stop = keras.callbacks.EarlyStopping(monitor="mrr@10", mode="max", patience=2)
-    history = fit(encoder, [MeasureCallback(encoder, [measure]), stop], epochs=6)
+    history = fit(encoder, [EvaluatorCallback(encoder, [measure]), stop], epochs=6)
     assert history["mrr@10"] == [0.1, 0.3, 0.2, 0.25]
     assert stop.best == 0.3
 
@@ -65,12 +65,15 @@ def test_early_stopping_on_a_figure(tiny):
 def test_figures_of_one_name_are_refused(tiny):
     measures = [Scripted("x", [1.0, 1.0]), Scripted("x", [2.0, 2.0])]
     with pytest.raises(ValueError, match=r"different names.*twice: \['x'\]"):
-        MeasureCallback(tiny, measures).measure()
+        EvaluatorCallback(tiny, measures).measure()
     loss = [Scripted("loss", [1.0, 1.0])]
-    for callback in (MeasureCallback(tiny, loss), Watch(tiny, loss, "x", {}, 0, 0.0)):
+    for callback in (
+        EvaluatorCallback(tiny, loss),
+        BestEpoch(tiny, loss, "x", {}, 0, 0.0),
+    ):
         with pytest.raises(ValueError, match=r"names of the logs.*\['loss'\]"):
             callback.on_epoch_end(0, {"loss": 0.5})
-    watch = Watch(tiny, measures, "x", {}, 0, 0.0)
+    watch = BestEpoch(tiny, measures, "x", {}, 0, 0.0)
     with pytest.raises(ValueError, match=r"twice: \['x'\]"):
         watch.start({"loss": 1.0})
 
@@ -81,6 +84,6 @@ def test_named():
 
 
 def test_a_guard_needs_a_figure_from_before_training(tiny):
-    watch = Watch(tiny, [], "val_loss", {"loss": 0.1}, patience=1, min_delta=0.0)
+    watch = BestEpoch(tiny, [], "val_loss", {"loss": 0.1}, patience=1, min_delta=0.0)
     with pytest.raises(ValueError, match=r"guard must be among \['val_loss'\].*'loss'"):
         watch.start({"loss": 1.0})

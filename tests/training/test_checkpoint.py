@@ -10,15 +10,11 @@ import pytest
 
 from tests import ROOT
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune import (
-    GIST,
-    FusedAdam,
-    fine_tune,
-    label_pairs,
-    read_occupations,
-    warmup_cosine,
-)
+from usetune import fine_tune, load_occupations
+from usetune.data import positive_pairs_from_occupations
 from usetune.data.sources import shipped
+from usetune.losses import GIST
+from usetune.training import FusedAdam, warmup_cosine
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "seed": 5, "patience": 9}
 
@@ -39,15 +35,17 @@ class Kill(keras.callbacks.Callback):
 
 base = load_encoder()
 fine_tune(
-    base, pairs(), measures=[Length()], monitor="length", checkpoint=sys.argv[1],
+    base, pairs(), evaluators=[Length()], monitor="length", checkpoint=sys.argv[1],
     callbacks=[Kill()], **SETTINGS
 )
 """
 
 
 def pairs():
-    occupations = read_occupations(shipped("occupations.csv"))
-    return label_pairs(occupations.query("language == 'en'")).iloc[:30]
+    occupations = load_occupations(shipped("occupations.csv"))
+    return positive_pairs_from_occupations(occupations.query("language == 'en'")).iloc[
+        :30
+    ]
 
 
 class Length:
@@ -76,7 +74,7 @@ def run(base, path, callbacks=(), **changes):
     return fine_tune(
         base,
         pairs(),
-        measures=[Length()],
+        evaluators=[Length()],
         monitor="length",
         checkpoint=path,
         callbacks=callbacks,
@@ -134,7 +132,7 @@ def test_another_encoder_or_other_pairs_are_refused(base, checkpoint):
         fine_tune(
             base,
             other,
-            measures=[Length()],
+            evaluators=[Length()],
             monitor="length",
             checkpoint=checkpoint,
             **SETTINGS,
@@ -200,7 +198,7 @@ def test_patience_goes_on_too(tiny, tmp_path):
         return fine_tune(
             tiny,
             pairs(),
-            measures=[measure],
+            evaluators=[measure],
             monitor="length",
             patience=3,
             epochs=9,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import FusedAdam, fine_tune
+from usetune import fine_tune
 from usetune.losses import (
     BatchHard,
     Contrastive,
@@ -12,7 +12,12 @@ from usetune.losses import (
     MultipleNegativesRanking,
     Triplet,
 )
-from usetune.training.diagnostics import Alarms, check_batches, check_margin
+from usetune.training import FusedAdam
+from usetune.training.diagnostics import (
+    TrainingDiagnostics,
+    check_batches,
+    check_margin,
+)
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
 
@@ -67,7 +72,7 @@ def test_texts_alone_in_their_class():
 
 
 def alarm(embeddings, **logs):
-    alarms = Alarms(Fixed(embeddings), TEXTS[: len(embeddings)])
+    alarms = TrainingDiagnostics(Fixed(embeddings), TEXTS[: len(embeddings)])
     alarms.on_epoch_end(2, {"loss": 1.0, **logs})
     return alarms
 
@@ -112,7 +117,7 @@ def test_fine_tune_says_it_all(tiny):
             tiny, classes([0, 0, 1, 1] * 2), loss=BatchHard("euclidean", 5), **settings
         )
     with pytest.warns(UserWarning, match="1 of 1 batches hold texts of one class"):
-        fine_tune(tiny, classes([3] * 8), batches="shuffled", **settings)
+        fine_tune(tiny, classes([3] * 8), batch_sampler="shuffled", **settings)
     with pytest.warns(UserWarning, match="1 of 8 texts are alone in their class"):
         fine_tune(tiny, classes([0, 0, 1, 1, 2, 2, 2, 3]), **settings)
 

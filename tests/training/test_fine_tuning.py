@@ -5,19 +5,18 @@ import pytest
 
 from usetune import (
     ARTICLE_RECIPE,
-    DomainBenchmark,
-    FineTuned,
+    DomainEvaluator,
     fine_tune,
-    label_pairs,
     load_article_pairs,
     load_encoder,
+    load_occupations,
     load_pairs,
-    mine_hard_negatives,
-    read_occupations,
     split_pairs,
     sts_benchmark,
 )
+from usetune.data import mine_hard_negatives, positive_pairs_from_occupations
 from usetune.data.sources import shipped
+from usetune.training import FineTuned
 
 PROBE = ["data scientist", "pastry cook", "Una donna sta suonando la chitarra."]
 
@@ -159,12 +158,12 @@ def test_faults(base, pairs):
 
 @pytest.fixture(scope="module")
 def occupations():
-    return read_occupations(shipped("occupations.csv")).query("language == 'en'")
+    return load_occupations(shipped("occupations.csv")).query("language == 'en'")
 
 
 @pytest.fixture(scope="module")
 def positive_pairs(occupations):
-    return label_pairs(occupations)
+    return positive_pairs_from_occupations(occupations)
 
 
 class Share:
@@ -181,12 +180,12 @@ class Share:
 
 def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupations):
     training, validation = split_pairs(positive_pairs, 0.3, "group", seed=1)
-    benchmark = DomainBenchmark(validation, occupations["preferredLabel"].tolist())
+    benchmark = DomainEvaluator(validation, occupations["preferredLabel"].tolist())
     result = fine_tune(
         base,
         training,
         validation=validation,
-        measures=[benchmark],
+        evaluators=[benchmark],
         monitor="mrr@10",
         epochs=3,
         batch_size=32,
@@ -248,7 +247,7 @@ def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
     result = fine_tune(
         base,
         pairs,
-        measures=[measure],
+        evaluators=[measure],
         monitor="good",
         guard={"sts": 0.75},
         epochs=4,
@@ -269,14 +268,14 @@ def test_no_epoch_passes_the_guard(base, positive_pairs):
         result = fine_tune(
             base,
             positive_pairs.iloc[:24],
-            measures=[measure],
+            evaluators=[measure],
             guard={"sts": 0.75},
             epochs=2,
         )
     for a, b in zip(result.encoder.variables, base.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="among.*'sts'.*Received: 'wer'"):
-        fine_tune(base, positive_pairs, measures=[Share(sts=[1])], guard={"wer": 1})
+        fine_tune(base, positive_pairs, evaluators=[Share(sts=[1])], guard={"wer": 1})
 
 
 @pytest.mark.real_data

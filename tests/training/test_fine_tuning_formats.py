@@ -9,16 +9,11 @@ import pandas as pd
 import pytest
 
 from tests import ROOT
-from usetune import (
-    LOSSES_FOR,
-    FusedAdam,
-    angular_similarity,
-    fine_tune,
-    label_pairs,
+from usetune import angular_similarity, fine_tune, load_occupations
+from usetune.data import (
     mine_hard_negatives,
     pairs_from_triplets,
-    read_occupations,
-    warmup_cosine,
+    positive_pairs_from_occupations,
 )
 from usetune.data.sources import shipped
 from usetune.losses import (
@@ -29,13 +24,16 @@ from usetune.losses import (
     MultipleNegativesRanking,
     Softmax,
 )
+from usetune.training import LOSSES_FOR, FusedAdam, warmup_cosine
 
 
 @pytest.fixture(scope="module")
 def tables(tiny):
     """The same job titles in every shape."""
-    occupations = read_occupations(shipped("occupations.csv")).query("language == 'en'")
-    positive = label_pairs(occupations).iloc[:48].drop(columns="group")
+    occupations = load_occupations(shipped("occupations.csv")).query("language == 'en'")
+    positive = (
+        positive_pairs_from_occupations(occupations).iloc[:48].drop(columns="group")
+    )
     with_negatives = mine_hard_negatives(tiny, positive, count=1, output="columns")
     triplets = with_negatives.rename(columns={"negative_1": "negative"})
     binary = pairs_from_triplets(triplets.drop(columns="occupation"))

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from tests import ROOT
-from usetune import LOSSES_FOR, fine_tune, losses, losses_table, suggest_loss
-from usetune.data.formats import SHAPES, shape_of
+from usetune import fine_tune, losses, suggest_loss
+from usetune.data.formats import FORMATS, format_of
 from usetune.losses import (
     GIST,
     AnglE,
@@ -18,6 +18,7 @@ from usetune.losses import (
     Softmax,
     Triplet,
 )
+from usetune.training import LOSSES_FOR, losses_table
 from usetune.training.loss_choice import default_loss
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
@@ -42,7 +43,7 @@ def table(name):
 
 
 def test_every_shape_and_every_loss_is_in_the_table():
-    assert list(LOSSES_FOR) == [shape.name for shape in SHAPES]
+    assert list(LOSSES_FOR) == [shape.name for shape in FORMATS]
     fitting = {loss.__name__ for known in LOSSES_FOR.values() for loss in known}
     classes = {
         name
@@ -62,7 +63,7 @@ def test_suggestion(name):
     assert lines[0].startswith(f"8 {name}.")
     assert lines[1].startswith(f"- {first.__name__}: ")
     assert len(lines) == 1 + len(suggestion.losses)
-    assert isinstance(default_loss(table(name), shape_of(table(name))), first)
+    assert isinstance(default_loss(table(name), format_of(table(name))), first)
 
 
 def test_angles_need_negatives():
@@ -75,7 +76,7 @@ def test_angles_need_negatives():
 
 def test_classes_are_counted():
     pairs = table("pairs labelled with a class")
-    assert default_loss(pairs, shape_of(pairs)).classes == 4
+    assert default_loss(pairs, format_of(pairs)).classes == 4
     with pytest.raises(ValueError, match="Softmax has 3 classes.*the label 3"):
         fine_tune(None, pairs, loss=Softmax(3))
 
@@ -114,7 +115,7 @@ def test_a_loss_of_ones_own_fits(tiny):
 
 def test_batches_must_fit(tiny):
     with pytest.raises(ValueError, match="by_label only for.*Received: 'by_label'"):
-        fine_tune(None, table("triplets"), batches="by_label")
+        fine_tune(None, table("triplets"), batch_sampler="by_label")
     with pytest.raises(ValueError, match="must be one of.*Received: 'pairs'"):
         fine_tune(None, table("triplets"), batches="pairs")
     with pytest.raises(ValueError, match="even and at least 4"):
@@ -122,7 +123,7 @@ def test_batches_must_fit(tiny):
 
 
 def test_the_table_of_the_readme():
-    """Written by usetune.losses_table()."""
+    """Written by usetune.training.losses_table()."""
     readme = ROOT / "README.md"
     assert losses_table() in readme.read_text()
     assert BatchHard.__name__ in losses_table()

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from usetune.losses import GIST, Cached, Matryoshka, MultipleNegativesRanking
-from usetune.training.model import Embedder
+from usetune.training.model import ExampleEncoder
 
 TEXTS = np.array(
     [
@@ -22,17 +22,19 @@ def encoder(base):
 
 
 def test_embeds_the_texts_of_each_example(encoder):
-    embeddings = Embedder(encoder)(tf.constant(TEXTS)).numpy()
+    embeddings = ExampleEncoder(encoder)(tf.constant(TEXTS)).numpy()
     assert embeddings.shape == (15, 2, 512)
     for column in (0, 1):
         expected = encoder.encode(TEXTS[:, column].tolist())
         np.testing.assert_allclose(embeddings[:, column], expected, atol=1e-6)
-    spec = Embedder(encoder).compute_output_spec(keras.KerasTensor((None, 2), "string"))
+    spec = ExampleEncoder(encoder).compute_output_spec(
+        keras.KerasTensor((None, 2), "string")
+    )
     assert spec.shape == (None, 2, 512)
 
 
 def test_any_number_of_columns_in_one_graph(encoder):
-    embedder = Embedder(encoder)
+    embedder = ExampleEncoder(encoder)
     graph = tf.function(
         embedder, input_signature=[tf.TensorSpec((None, None), "string")]
     )
@@ -44,7 +46,7 @@ def test_any_number_of_columns_in_one_graph(encoder):
 
 def one_step(encoder, loss, mini_batch_size=None):
     """Variables after one step of gradient descent, and the logs."""
-    model = Embedder(encoder.copy(), mini_batch_size=mini_batch_size)
+    model = ExampleEncoder(encoder.copy(), mini_batch_size=mini_batch_size)
     model.compile(keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
     target = np.arange(15, dtype="f")[:, None] % 5
     data = tf.data.Dataset.from_tensors((tf.constant(TEXTS), target))
@@ -77,7 +79,7 @@ def test_cached_gradients_with_a_guide(tiny):
     target = loss.target(columns, np.arange(15))
     steps = []
     for size in (None, 4):
-        model = Embedder(tiny.copy(), mini_batch_size=size)
+        model = ExampleEncoder(tiny.copy(), mini_batch_size=size)
         model.compile(keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
         data = tf.data.Dataset.from_tensors((tf.constant(TEXTS), target))
         model.fit(data, epochs=1, shuffle=False, verbose=0)
@@ -89,6 +91,6 @@ def test_cached_gradients_with_a_guide(tiny):
 def test_layers_of_the_loss_are_trained(encoder):
     layer = keras.layers.Dense(3)
     layer.build((None, 5))
-    model = Embedder(encoder, [layer])
+    model = ExampleEncoder(encoder, [layer])
     assert any(variable is layer.kernel for variable in model.trainable_variables)
     assert any(variable is layer.kernel for variable in model.weights)

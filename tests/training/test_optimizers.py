@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune import FusedAdam, warmup_cosine
+from usetune.training import FusedAdam, warmup_cosine
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from usetune import GIST, Matryoshka, MultipleNegativesRanking, fine_tune
+from usetune import fine_tune
+from usetune.losses import GIST, Matryoshka, MultipleNegativesRanking
 from usetune.training.record import describe_outcome
 
 PAIRS = pd.DataFrame(

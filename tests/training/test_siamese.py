@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import TEXTS
-from usetune import AngularSimilarity, angular_similarity, build_siamese
+from usetune import angular_similarity, build_siamese
+from usetune.similarity import AngularSimilarity
 
 
 def test_output_agrees_with_numpy(small):

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune.training.stream import Feed
+from usetune.training.stream import BatchStream
 from usetune.training.training_set import task_for
 
 
@@ -26,7 +26,7 @@ def triplets(count):
 
 def feed(tables, mixing="proportional", seed=0, batch_size=4):
     tasks = [task_for(table, batch_size=batch_size) for table in tables]
-    return Feed(tasks, tables, mixing, seed)
+    return BatchStream(tasks, tables, mixing, seed)
 
 
 def take(data, count):
@@ -111,8 +111,8 @@ def test_no_text_and_no_thing_twice_in_a_batch():
 
 def test_labels_are_no_things():
     pairs = scored(20).drop(columns="similarity").assign(label=[0, 1] * 10)
-    tasks = [task_for(pairs, batch_size=10, batches="no_duplicates")]
-    assert Feed(tasks, [pairs], "proportional", 0).steps == 2
+    tasks = [task_for(pairs, batch_size=10, batch_sampler="no_duplicates")]
+    assert BatchStream(tasks, [pairs], "proportional", 0).steps == 2
 
 
 def test_unknown_mixing():

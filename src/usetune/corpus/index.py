@@ -168,7 +168,7 @@ def recall_table(
         number of queries).
 
     Raises:
-        ValueError: if a setting is not of the index, or as `usetune.nearest` does.
+        ValueError: if a setting is not of the index, or as `usetune.search.nearest`.
     """
     faiss = require("faiss", "search", "an approximate index")
     queries = np.ascontiguousarray(queries, np.float32)

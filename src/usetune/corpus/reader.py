@@ -25,10 +25,10 @@ from usetune.search.quantization import Quantizer
 
 
 class EmbeddedCorpus:
-    """An output of `usetune.embed_corpus`: a corpus for `usetune.nearest`.
+    """An output of `usetune.embed_corpus`: a corpus for `usetune.search.nearest`.
 
     ``nearest(queries, EmbeddedCorpus(folder), 10)`` is an exact search that reads the
-    files one after the other; `usetune.build_index` makes a faster one. Rows are
+    files one after the other; `usetune.corpus.build_index` makes a faster one. Rows are
     numbered from 0 in the order of the files. Rejected rows are not among them.
 
     Beside what is asked for, memory holds the embeddings of one part.
@@ -91,7 +91,7 @@ class EmbeddedCorpus:
 
         Returns:
             float32 array (rows, dim); rows of codes are decoded, see
-            `usetune.Quantizer.dequantize`.
+            `usetune.search.Quantizer.dequantize`.
 
         Raises:
             IndexError: if a number is not of a row.
@@ -113,7 +113,7 @@ class EmbeddedCorpus:
         """The rows of the input, without their embeddings.
 
         Args:
-            numbers: int array of row numbers, as `usetune.nearest` finds them.
+            numbers: int array of row numbers, as `usetune.search.nearest` finds them.
 
         Returns:
             DataFrame in the order of ``numbers``, which are its index.

@@ -6,10 +6,10 @@ import pandas as pd
 from usetune.data.formats import (
     BINARY,
     CLASSES,
-    OWNERS,
+    GROUP_COLUMNS,
     POSITIVE,
     TRIPLETS,
-    Shape,
+    Format,
     check_rows,
     text_columns,
 )
@@ -35,9 +35,9 @@ def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
     several = [*POSITIVE.columns, "negative_1"]
     table = require_columns(triplets, "triplets", TRIPLETS.columns, several)
     names = [name for name in text_columns(table) if name.startswith("negative")]
-    shape = Shape(TRIPLETS.name, (*POSITIVE.columns, *names))
+    shape = Format(TRIPLETS.name, (*POSITIVE.columns, *names))
     table = check_rows(table, shape, "triplets")
-    owners = [column for column in OWNERS if column in table]
+    owners = [column for column in GROUP_COLUMNS if column in table]
     pairs = table.reset_index(drop=True).melt(
         ["anchor", *owners], var_name="label", value_name="ref", ignore_index=False
     )
@@ -221,7 +221,7 @@ def _check_number(name: str, number: int | None) -> None:
 def _by_class(texts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Texts of one class each, class by class, with its number, and the counts."""
     table = require_columns(texts, "texts", CLASSES.columns)
-    checked = check_rows(table[["text"]], Shape(CLASSES.name, ("text",)), "texts")
+    checked = check_rows(table[["text"]], Format(CLASSES.name, ("text",)), "texts")
     table = checked.assign(label=table["label"])
     unlabelled = np.flatnonzero(table["label"].isna())
     if unlabelled.size:

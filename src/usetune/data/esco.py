@@ -14,8 +14,13 @@ from usetune.data.tables import read_table
 _COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
 
 
-def read_occupations(*paths: str | Path) -> pd.DataFrame:
-    """Read CSV files with ESCO's columns, one or one for each language.
+def load_occupations(*paths: str | Path) -> pd.DataFrame:
+    """Read ESCO's occupations, one file or one for each language.
+
+    Without a path they come from ``esco/occupations_*.csv`` in the folder that
+    ``USETUNE_DATA`` names: ESCO sends its download by e-mail, so that nothing can be
+    fetched here. Where there is none, the occupations that this project ships are read,
+    with a warning.
 
     Args:
         *paths: UTF-8 CSV files with conceptUri, iscoGroup (ISCO-08 code),
@@ -27,6 +32,7 @@ def read_occupations(*paths: str | Path) -> pd.DataFrame:
         DataFrame of these columns and language, one row per row of the files; all
         ``str`` but altLabels, which is a list of ``str``. ``attrs["counts"]``: rows,
         occupations, and for each language the occupations it lacks.
+        ``attrs["source"]`` says which occupations they are.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -35,8 +41,20 @@ def read_occupations(*paths: str | Path) -> pd.DataFrame:
             cell empty, an ISCO code that is not digits, an occupation twice in a
             language or with two ISCO codes.
     """
+    source = ", ".join(map(str, paths))
     if not paths:
-        raise ValueError("read_occupations needs the path of at least one file")
+        folder = os.environ.get("USETUNE_DATA")
+        paths = (
+            tuple(sorted(Path(folder).glob("esco/occupations_*.csv"))) if folder else ()
+        )
+        source = "ESCO"
+    if not paths:
+        paths = (sources.shipped("occupations.csv"),)
+        source = "occupations shipped with usetune, NOT ESCO's"
+        warnings.warn(
+            f"USETUNE_DATA has no esco/occupations_*.csv; using the {source}",
+            stacklevel=2,
+        )
     occupations = pd.concat([_read(path) for path in paths], ignore_index=True)
     names = ", ".join(map(str, paths))
     twice = occupations.duplicated(["conceptUri", "language"])
@@ -52,32 +70,7 @@ def read_occupations(*paths: str | Path) -> pd.DataFrame:
         "occupations": len(codes),
         **{f"missing in {name}": len(codes) - n for name, n in languages.items()},
     }
-    return occupations
-
-
-def load_occupations() -> pd.DataFrame:
-    """Read ESCO's occupations, or what stands in for them.
-
-    They come from ``esco/occupations_*.csv`` in the folder that ``USETUNE_DATA``
-    names: ESCO sends its download by e-mail, so that nothing can be fetched here. Where
-    there is none, the occupations that this project ships are read, with a warning.
-
-    Returns:
-        As `read_occupations`; ``attrs["source"]`` says which they are.
-    """
-    folder = os.environ.get("USETUNE_DATA")
-    paths = sorted(Path(folder).glob("esco/occupations_*.csv")) if folder else []
-    if paths:
-        occupations = read_occupations(*paths)
-        occupations.attrs["source"] = "ESCO"
-    else:
-        occupations = read_occupations(sources.shipped("occupations.csv"))
-        occupations.attrs["source"] = "occupations shipped with usetune, NOT ESCO's"
-        warnings.warn(
-            f"USETUNE_DATA has no esco/occupations_*.csv; using the "
-            f"{occupations.attrs['source']}",
-            stacklevel=2,
-        )
+    occupations.attrs["source"] = source
     return occupations
 
 
@@ -112,7 +105,7 @@ def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
     """Every label as it stands in the file, an occupation's preferred one first.
 
     Args:
-        occupations: as `read_occupations` returns.
+        occupations: as `load_occupations` returns.
 
     Returns:
         DataFrame conceptUri, iscoGroup, language, text and preferred (bool).
@@ -137,7 +130,7 @@ def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
     """Every label of every occupation, once.
 
     Args:
-        occupations: as `read_occupations` returns.
+        occupations: as `load_occupations` returns.
 
     Returns:
         DataFrame conceptUri, iscoGroup, language, text, preferred (bool) and shared

@@ -9,14 +9,14 @@ from usetune.similarity import angular_similarity
 _MINOR_GROUP_DIGITS = 3
 
 
-def label_pairs(occupations: pd.DataFrame) -> pd.DataFrame:
+def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
     """Make positive pairs: a label and the preferred label of its occupation.
 
     A label that several occupations share is left out: it would be right and wrong at
     once.
 
     Args:
-        occupations: as `read_occupations` returns.
+        occupations: as `load_occupations` returns.
 
     Returns:
         DataFrame anchor (a label), positive (the preferred label in the first of the
@@ -61,7 +61,7 @@ COSINE_OF_COMMON_DIGITS = (COSINE_UNRELATED, 0.1, 0.2, 0.35, 0.5)
 _RELATED_DIGITS = 2
 
 
-def scored_pairs(
+def scored_pairs_from_occupations(
     occupations: pd.DataFrame,
     anchors: list[str] | None = None,
     unrelated: int = 2,
@@ -75,7 +75,7 @@ def scored_pairs(
     and with texts of other occupations.
 
     Args:
-        occupations: as `read_occupations` returns.
+        occupations: as `load_occupations` returns.
         anchors: English preferred labels. Default: all of them.
         unrelated: pairs with other occupations for each pair with the own one.
         isco_distance: False draws the other texts from other ISCO sub-major groups,

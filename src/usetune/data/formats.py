@@ -8,12 +8,12 @@ import pandas as pd
 import pandera.pandas as pa
 
 # What names the thing, or the group of things, that texts are about.
-OWNERS = ("occupation", "group")
+GROUP_COLUMNS = ("occupation", "group")
 _TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?|text")
 
 
 @dataclass(frozen=True)
-class Shape:
+class Format:
     """A shape of training data.
 
     Attributes:
@@ -25,13 +25,13 @@ class Shape:
     columns: tuple[str, ...]
 
 
-SCORED = Shape("scored pairs", ("base", "ref", "similarity"))
-BINARY = Shape("pairs labelled 0 or 1", ("base", "ref", "label"))
-LABELLED = Shape("pairs labelled with a class", ("base", "ref", "label"))
-POSITIVE = Shape("positive pairs", ("anchor", "positive"))
-TRIPLETS = Shape("triplets", ("anchor", "positive", "negative"))
-CLASSES = Shape("texts with a class", ("text", "label"))
-SHAPES = (SCORED, BINARY, LABELLED, POSITIVE, TRIPLETS, CLASSES)
+SCORED = Format("scored pairs", ("base", "ref", "similarity"))
+BINARY = Format("pairs labelled 0 or 1", ("base", "ref", "label"))
+LABELLED = Format("pairs labelled with a class", ("base", "ref", "label"))
+POSITIVE = Format("positive pairs", ("anchor", "positive"))
+TRIPLETS = Format("triplets", ("anchor", "positive", "negative"))
+CLASSES = Format("texts with a class", ("text", "label"))
+FORMATS = (SCORED, BINARY, LABELLED, POSITIVE, TRIPLETS, CLASSES)
 
 
 def text_columns(table: pd.DataFrame) -> list[str]:
@@ -39,7 +39,7 @@ def text_columns(table: pd.DataFrame) -> list[str]:
     return [column for column in table if _TEXT_COLUMN.fullmatch(column)]
 
 
-def shape_of(table: pd.DataFrame, name: str | None = None) -> Shape:
+def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
     """The shape of a table, recognised by its columns.
 
     Pairs with a label are `BINARY` if every label is 0 or 1, otherwise `LABELLED`.
@@ -51,10 +51,10 @@ def shape_of(table: pd.DataFrame, name: str | None = None) -> Shape:
     Raises:
         ValueError: if no shape fits, several do, or not the one that was named.
     """
-    named = [shape for shape in SHAPES if name in (None, shape.name)]
+    named = [shape for shape in FORMATS if name in (None, shape.name)]
     if not named:
         raise ValueError(
-            f"shape must be one of {[shape.name for shape in SHAPES]}. "
+            f"shape must be one of {[shape.name for shape in FORMATS]}. "
             f"Received: {name!r}"
         )
     fitting = [shape for shape in named if {*shape.columns} <= {*table.columns}]
@@ -76,7 +76,7 @@ def shape_of(table: pd.DataFrame, name: str | None = None) -> Shape:
     raise ValueError(f"pairs must have the columns {expected}. {found}")
 
 
-def check_rows(table: pd.DataFrame, shape: Shape, source: str) -> pd.DataFrame:
+def check_rows(table: pd.DataFrame, shape: Format, source: str) -> pd.DataFrame:
     """Check every cell, and keep the columns that training looks at.
 
     Args:
@@ -101,7 +101,7 @@ def check_rows(table: pd.DataFrame, shape: Shape, source: str) -> pd.DataFrame:
         texts += [name for name in table if re.fullmatch(r"negative_\d+", name)]
     cells = {"similarity": _SIMILARITY, "label": _BINARY if shape is BINARY else _LABEL}
     schema = {name: cells.get(name, _TEXT) for name in texts}
-    schema |= {name: _TEXT for name in OWNERS if name in table}
+    schema |= {name: _TEXT for name in GROUP_COLUMNS if name in table}
     if shape is POSITIVE and "label" in table:
         schema["label"] = _LABEL
     kept = table[list(schema)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.data.formats import OWNERS, POSITIVE, check_rows
+from usetune.data.formats import GROUP_COLUMNS, POSITIVE, check_rows
 from usetune.data.tables import require_columns
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -100,7 +100,7 @@ def mine_hard_negatives(
     limits = dict(zip(_RULES, given, strict=True))
     limits = {name: limit for name, limit in limits.items() if limit is not None}
     pairs = require_columns(pairs, "pairs", POSITIVE.columns)
-    owners = [column for column in OWNERS if column in pairs]
+    owners = [column for column in GROUP_COLUMNS if column in pairs]
     pairs = check_rows(pairs[[*POSITIVE.columns, *owners]], POSITIVE, "pairs")
     pairs["query"], queries = pd.factorize(pairs["anchor"])
     # The rows of an anchor come together, where its first one is.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from usetune.data.formats import SHAPES, check_rows, shape_of
+from usetune.data.formats import FORMATS, check_rows, format_of
 from usetune.data.tables import read_table, require_columns
 
 
@@ -51,12 +51,12 @@ def load_pairs(
             missing, a cell empty, a similarity that is no number in [0, 1], a label
             that is no whole number.
     """
-    columns = [known.columns for known in SHAPES]
+    columns = [known.columns for known in FORMATS]
     if isinstance(source, pd.DataFrame):
         path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
     else:
         path, table = str(source), read_table(source, *columns, names=names)
-    found = shape_of(table, shape)
+    found = format_of(table, shape)
     pairs = check_rows(table, found, path)
     pairs.attrs |= {"source": path, "shape": found.name}
     return pairs

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from usetune.data.formats import OWNERS, text_columns
+from usetune.data.formats import GROUP_COLUMNS, text_columns
 
 
 def split_pairs(
@@ -15,7 +15,7 @@ def split_pairs(
     """Split pairs into a training and a validation set.
 
     Args:
-        pairs: DataFrame as `load_pairs` or `label_pairs` returns.
+        pairs: DataFrame as `load_pairs` or `positive_pairs_from_occupations` returns.
         validation_split: share of the rows to validate on, or of the groups, between 0
             and 1.
         how: "stratified" draws at random, the same share of each third of the
@@ -143,7 +143,7 @@ def check_leaks(training: pd.DataFrame, validation: pd.DataFrame) -> None:
         for pairs in (training, validation)
     ]
     common = {"text": set.intersection(*texts)}
-    for column in OWNERS:
+    for column in GROUP_COLUMNS:
         if column in training and column in validation:
             common[column] = {*training[column]} & {*validation[column]}
     for kind, values in common.items():

@@ -41,7 +41,7 @@ class Encoder(keras.Model):
     resources: list[Any]
 
     def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
-        """Shape and dtype of the output: (batch, dim), float32."""
+        """Format and dtype of the output: (batch, dim), float32."""
         return keras.KerasTensor((texts.shape[0], self.dim), dtype="float32")
 
     def encode(self, texts: Sequence[str], batch_size: int = 2048) -> np.ndarray:

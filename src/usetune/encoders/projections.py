@@ -50,7 +50,7 @@ def remove_direction(encoder: Encoder, direction: np.ndarray) -> ProjectedEncode
 
     It hides a bias rather than removing it: texts that shared the bias still lie
     together along other directions (Gonen and Goldberg, "Lipstick on a Pig", 2019,
-    arXiv:1903.03862). Look at `usetune.probe_accuracy` before relying on it.
+    arXiv:1903.03862). Look at `usetune.bias.probe_accuracy` before relying on it.
 
     Args:
         encoder: it is shared, not copied.

@@ -1,1 +1,40 @@
-"""Measures of an encoder: similarity, retrieval, a domain, pairs."""
+"""Measures of an encoder: similarity, retrieval, a domain, pairs, sizes, errors.
+
+.. code-block:: python
+
+    from usetune.evaluation import DomainEvaluator
+    domain = DomainEvaluator(validation, names)
+    print(domain.score(base).compare(domain.score(tuned)))
+"""
+
+from usetune.evaluation.compression import size_table
+from usetune.evaluation.domain import DomainEvaluator
+from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
+from usetune.evaluation.pairs import (
+    BinaryClassificationEvaluator,
+    SimilarityEvaluator,
+    TripletEvaluator,
+)
+from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
+from usetune.evaluation.retrieval import RetrievalEvaluator
+from usetune.evaluation.scores import DomainScores, RetrievalScores
+from usetune.evaluation.sts import STSEvaluator, STSScores, sts_benchmark
+
+__all__ = [
+    "sts_benchmark",
+    "STSEvaluator",
+    "STSScores",
+    "RetrievalEvaluator",
+    "DomainEvaluator",
+    "DomainScores",
+    "RetrievalScores",
+    "BinaryClassificationEvaluator",
+    "SimilarityEvaluator",
+    "TripletEvaluator",
+    "relevant_ranks",
+    "retrieval_metrics",
+    "size_table",
+    "most_wrong",
+    "neighbours",
+    "worst_queries",
+]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.search.binary import nearest_binary
 from usetune.search.exact import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
@@ -147,5 +147,5 @@ def _prepared(
 
 
 def _quality(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> dict[str, float]:
-    measures = retrieval_measures(relevant_ranks(found, relevant))
+    measures = retrieval_metrics(relevant_ranks(found, relevant))
     return measures[_FIGURES].mean().to_dict()

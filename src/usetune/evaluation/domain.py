@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.evaluation.scores import _RETRIEVAL, DomainScores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -13,7 +13,7 @@ from usetune.search.exact import nearest
 _DEPTH = 10
 
 
-class DomainBenchmark:
+class DomainEvaluator:
     """Measures an encoder on pairs that it was not trained on.
 
     - recall@1, recall@10, mrr@10: each anchor searches its positive in the corpus;
@@ -62,7 +62,7 @@ class DomainBenchmark:
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The figures without their intervals."""
-        return self.score(encoder).figures()
+        return self.score(encoder).metrics()
 
     def score(self, encoder: TextEncoder) -> "DomainScores":
         """Measure an encoder.
@@ -74,7 +74,7 @@ class DomainBenchmark:
         corpus = encoder.encode(self.corpus)
         found, _ = nearest(anchors, corpus, min(_DEPTH, len(corpus)))
         ranks = relevant_ranks(found, self._relevant[:, None])
-        measures = retrieval_measures(ranks, (1, _DEPTH))
+        measures = retrieval_metrics(ranks, (1, _DEPTH))
         queries = measures.set_index(self.pairs.index)[_RETRIEVAL]
         queries["related"] = np.sum(anchors * corpus[self._relevant], axis=1)
         queries["unrelated"] = np.sum(anchors * corpus[self._others], axis=1)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from usetune.data.formats import BINARY, SCORED, check_rows, shape_of
-from usetune.evaluation.domain import DomainBenchmark
+from usetune.data.formats import BINARY, SCORED, check_rows, format_of
+from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.ranking import relevant_ranks
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -105,7 +105,7 @@ def most_wrong(
     if {*_STS} <= {*pairs.columns}:
         named = pairs.rename(columns=_STS)
         named["similarity"] /= _HIGHEST_STS_SCORE
-    shape = shape_of(named)
+    shape = format_of(named)
     if shape not in (SCORED, BINARY) or len(pairs) < 2:
         raise ValueError(
             "pairs must be at least two, with scores or with labels 0 and 1. Received: "
@@ -125,7 +125,7 @@ def most_wrong(
 
 
 def worst_queries(
-    benchmark: DomainBenchmark, encoder: TextEncoder, count: int = 20
+    benchmark: DomainEvaluator, encoder: TextEncoder, count: int = 20
 ) -> pd.DataFrame:
     """The queries whose answer comes last, and what came first instead.
 

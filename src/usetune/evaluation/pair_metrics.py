@@ -61,7 +61,7 @@ def _unit_length(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.sqrt(_sum(np.square(x))), _SHORTEST)[:, None]
 
 
-def similarity_figures(
+def similarity_metrics(
     u: np.ndarray, v: np.ndarray, similarity: np.ndarray
 ) -> dict[str, float]:
     """Correlations of the similarities with gold scores.
@@ -91,7 +91,7 @@ def similarity_figures(
     return figures
 
 
-def triplet_figures(
+def triplet_metrics(
     anchor: np.ndarray,
     positive: np.ndarray,
     negative: np.ndarray,
@@ -115,7 +115,7 @@ def triplet_figures(
     return {**figures, "max_accuracy": max(shares)}
 
 
-def binary_figures(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str, float]:
+def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """How well a threshold on a similarity tells pairs with label 1 from others.
 
     Every cut between different similarities is tried, and both that put all pairs on

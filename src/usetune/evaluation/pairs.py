@@ -9,17 +9,17 @@ from usetune.data.formats import (
     BINARY,
     SCORED,
     TRIPLETS,
-    Shape,
+    Format,
     check_rows,
     text_columns,
 )
 from usetune.data.tables import require_columns
 from usetune.evaluation.pair_metrics import (
-    binary_figures,
+    binary_metrics,
     check_both_labels,
     named,
-    similarity_figures,
-    triplet_figures,
+    similarity_metrics,
+    triplet_metrics,
 )
 from usetune.protocols import TextEncoder
 
@@ -35,7 +35,7 @@ class _TableEvaluator:
     """
 
     def __init__(
-        self, table: pd.DataFrame, source: str, shape: Shape, name: str
+        self, table: pd.DataFrame, source: str, shape: Format, name: str
     ) -> None:
         table = require_columns(table, source, shape.columns)[[*shape.columns]]
         self.name, self._table = name, check_rows(table, shape, source)
@@ -60,7 +60,7 @@ class _TableEvaluator:
 
 
 class SimilarityEvaluator(_TableEvaluator):
-    """How well similarities follow gold scores, see `similarity_figures`.
+    """How well similarities follow gold scores, see `similarity_metrics`.
 
     Args:
         pairs: DataFrame base, ref, similarity (in [0, 1]), at least two rows.
@@ -79,11 +79,11 @@ class SimilarityEvaluator(_TableEvaluator):
             raise ValueError("pairs must have at least two rows. Received: 1")
 
     def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return similarity_figures(*columns, self._table["similarity"].to_numpy())
+        return similarity_metrics(*columns, self._table["similarity"].to_numpy())
 
 
 class TripletEvaluator(_TableEvaluator):
-    """How often the positive is the closer one, see `triplet_figures`.
+    """How often the positive is the closer one, see `triplet_metrics`.
 
     Args:
         triplets: DataFrame anchor, positive, negative.
@@ -104,13 +104,13 @@ class TripletEvaluator(_TableEvaluator):
         self.margin = margin
 
     def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return triplet_figures(*columns, margin=self.margin)
+        return triplet_metrics(*columns, margin=self.margin)
 
 
 class BinaryClassificationEvaluator(_TableEvaluator):
     """How well a threshold tells pairs with label 1 from others.
 
-    See `binary_figures`.
+    See `binary_metrics`.
 
     Args:
         pairs: DataFrame base, ref, label (0 or 1, both among them).
@@ -129,4 +129,4 @@ class BinaryClassificationEvaluator(_TableEvaluator):
         check_both_labels(self._table["label"].to_numpy())
 
     def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return binary_figures(*columns, self._table["label"].to_numpy())
+        return binary_metrics(*columns, self._table["label"].to_numpy())

@@ -39,9 +39,7 @@ def relevant_ranks(
     return pd.DataFrame(ranks, columns=["query", "document", "rank"])
 
 
-def retrieval_measures(
-    ranks: pd.DataFrame, ks: Sequence[int] = (1, 10)
-) -> pd.DataFrame:
+def retrieval_metrics(ranks: pd.DataFrame, ks: Sequence[int] = (1, 10)) -> pd.DataFrame:
     """Measures of each query from the ranks of its relevant documents.
 
     Of the first k documents, the hits are those that are relevant:

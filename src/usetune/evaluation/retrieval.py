@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from usetune.evaluation.pair_metrics import named
-from usetune.evaluation.ranking import relevant_ranks, retrieval_measures
+from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.evaluation.scores import RetrievalScores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -20,7 +20,7 @@ class RetrievalEvaluator:
 
     Documents are ordered by the inner product with the query, which is the cosine
     where the encoder gives unit length; of equal scores, the smaller id in string
-    order comes first. The measures are those of `retrieval_measures`, as
+    order comes first. The measures are those of `retrieval_metrics`, as
     sentence-transformers' InformationRetrievalEvaluator has them. Where the corpus is
     smaller than k, the first k are all of it, and precision@k is still hits / k.
 
@@ -102,7 +102,7 @@ class RetrievalEvaluator:
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The figures without their intervals."""
-        return named(self.score(encoder).figures(), self.name)
+        return named(self.score(encoder).metrics(), self.name)
 
     def score(self, encoder: TextEncoder) -> RetrievalScores:
         """Measure an encoder, the corpus encoded chunk by chunk.
@@ -126,7 +126,7 @@ class RetrievalEvaluator:
             # It comes last, where it is no relevant document and counts for nothing.
             order = np.argsort(found == self._skipped[:, None], axis=1, kind="stable")
             found = np.take_along_axis(found, order, axis=1)
-        measures = retrieval_measures(
+        measures = retrieval_metrics(
             relevant_ranks(found, self._relevant), [*self._ks, self._map_k]
         )
         columns = [f"{measure}@{k}" for measure in _MEASURES for k in self._ks]

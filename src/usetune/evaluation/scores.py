@@ -24,7 +24,7 @@ class RetrievalScores:
     groups: np.ndarray
     seed: int
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The mean of each measure."""
         return _means(self.queries)
 
@@ -38,7 +38,7 @@ class RetrievalScores:
             DataFrame indexed by figure: value, low, high (95 %, percentiles), n (the
             number of queries) and groups (the number of what is drawn).
         """
-        return self._table({"value": self.figures()}, self.queries, samples)
+        return self._table({"value": self.metrics()}, self.queries, samples)
 
     def compare(self, tuned: "RetrievalScores", samples: int = 1000) -> pd.DataFrame:
         """Figures of a base and a tuned encoder, on the same queries.
@@ -62,8 +62,8 @@ class RetrievalScores:
             )
         difference = tuned.queries - self.queries
         columns = {
-            "base": self.figures(),
-            "tuned": tuned.figures(),
+            "base": self.metrics(),
+            "tuned": tuned.metrics(),
             "difference": _means(difference),
         }
         return self._table(columns, difference, samples)
@@ -96,7 +96,7 @@ _RETRIEVAL = ["recall@1", "recall@10", "mrr@10"]
 
 @dataclass(frozen=True)
 class DomainScores:
-    """What `DomainBenchmark` measured.
+    """What `DomainEvaluator` measured.
 
     Attributes:
         queries: one row per pair: recall@1, recall@10, mrr@10, the cosines related
@@ -110,7 +110,7 @@ class DomainScores:
     positives: pd.DataFrame
     seed: int
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Each figure by its name."""
         return _figures(self._arrays(self.queries), self._arrays(self.positives))
 
@@ -127,7 +127,7 @@ class DomainScores:
             DataFrame indexed by figure: value, low, high (95 %, percentiles), n (the
             number of queries) and positives (the number of what is drawn).
         """
-        return self._table({"value": self.figures()}, self._bootstrap(samples))
+        return self._table({"value": self.metrics()}, self._bootstrap(samples))
 
     def compare(self, tuned: "DomainScores", samples: int = 1000) -> pd.DataFrame:
         """Figures of a base and a tuned encoder, on the same queries.
@@ -145,7 +145,7 @@ class DomainScores:
         """
         if not self.queries["positive"].equals(tuned.queries["positive"]):
             raise ValueError("base and tuned were not measured on the same queries")
-        base, other = self.figures(), tuned.figures()
+        base, other = self.metrics(), tuned.metrics()
         differences = {name: other[name] - base[name] for name in base}
         return self._table(
             {"base": base, "tuned": other, "difference": differences},
@@ -168,14 +168,14 @@ class DomainScores:
         rows = self.positives.index.get_indexer(self.queries["positive"])
         members = [np.flatnonzero(rows == row) for row in range(len(self.positives))]
 
-        def figures(sample: np.ndarray) -> dict[str, float]:
+        def metrics(sample: np.ndarray) -> dict[str, float]:
             own = np.concatenate([members[row] for row in sample])
             return _figures(
                 {name: values[own] for name, values in queries.items()},
                 {name: values[sample] for name, values in positives.items()},
             )
 
-        return bootstrap(figures, len(members), samples, self.seed)
+        return bootstrap(metrics, len(members), samples, self.seed)
 
     @staticmethod
     def _arrays(table: pd.DataFrame) -> dict[str, np.ndarray]:

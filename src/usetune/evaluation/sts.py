@@ -16,7 +16,7 @@ from usetune.similarity import cosine_similarity
 
 
 @dataclass(frozen=True)
-class STSResult:
+class STSScores:
     """How the cosines of an encoder follow the gold scores.
 
     Attributes:
@@ -50,7 +50,7 @@ def sts_benchmark(
     split: str = "dev",
     language: str = "en",
     parsing: str = "all",
-) -> STSResult:
+) -> STSScores:
     """Score an encoder on the STS benchmark.
 
     Args:
@@ -69,12 +69,12 @@ def sts_benchmark(
     return _score(encoder, load_sts(split, language, parsing))
 
 
-def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSResult:
+def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSScores:
     embeddings = encoder.encode([*pairs["sentence1"], *pairs["sentence2"]])
     cosines = np.asarray(cosine_similarity(*np.split(embeddings, 2)))
     pearson = stats.pearsonr(pairs["score"], cosines)
     spearman = stats.spearmanr(pairs["score"], cosines)
-    return STSResult(
+    return STSScores(
         pearson=float(pearson.statistic),
         pearson_pvalue=float(pearson.pvalue),
         spearman=float(spearman.statistic),
@@ -83,7 +83,7 @@ def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSResult:
     )
 
 
-class STSMeasure:
+class STSEvaluator:
     """The Pearson correlation of `sts_benchmark`, as a measure for `fine_tune`.
 
     Args:

@@ -32,7 +32,7 @@ def compare_texts(
 
     Returns:
         Name of an encoder → uint8 array (height, width, 4), the picture in RGBA of
-        `similarity_figure`; and the table of `changed_pairs`, or None with one encoder.
+        `similarity_heatmap`; and the table of `changed_pairs`, None with one encoder.
 
     Raises:
         ValueError: if there are fewer or more texts, or one is too long.
@@ -46,13 +46,15 @@ def compare_texts(
     changed = changed_pairs(texts, *embeddings.values()) if len(encoders) == 2 else None
     pictures = {}
     for name, features in embeddings.items():
-        canvas = FigureCanvasAgg(similarity_figure(texts, features, name))
+        canvas = FigureCanvasAgg(similarity_heatmap(texts, features, name))
         canvas.draw()
         pictures[name] = np.asarray(canvas.buffer_rgba())
     return pictures, changed
 
 
-def similarity_figure(texts: Sequence[str], features: np.ndarray, title: str) -> Figure:
+def similarity_heatmap(
+    texts: Sequence[str], features: np.ndarray, title: str
+) -> Figure:
     """Draw the heatmap of `usetune.plot_similarity` in a figure outside of pyplot.
 
     Such a figure is in no list of open ones, so that it need not be closed.

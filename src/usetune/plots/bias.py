@@ -15,7 +15,7 @@ def plot_association(
     """Draw each title's association before and after, two dots joined by a line.
 
     Args:
-        table: as `usetune.compare_associations` returns; drawn from the smallest
+        table: as `usetune.bias.compare_associations` returns; drawn from the smallest
             ``base`` at the bottom to the largest at the top.
         title: above the picture.
         labels: what the two encoders are called.

@@ -19,7 +19,7 @@ def plot_sizes(
     Each point carries its number of dimensions.
 
     Args:
-        table: as `usetune.size_table` returns, or several below each other.
+        table: as `usetune.evaluation.size_table` returns, or several below each other.
         figure: the column of the vertical axis.
         group: a column that tells the tables apart, "encoder" say; each of its values
             has lines of its own style.

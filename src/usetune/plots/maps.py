@@ -90,7 +90,7 @@ def plot_map(
     return ax
 
 
-def compare_maps(
+def plot_map_comparison(
     base: np.ndarray,
     tuned: np.ndarray,
     groups: Sequence,

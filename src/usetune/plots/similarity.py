@@ -70,7 +70,7 @@ def plot_similarity(
     return ax
 
 
-def compare_similarity(
+def plot_similarity_comparison(
     labels: Sequence[str],
     base: np.ndarray,
     tuned: np.ndarray,

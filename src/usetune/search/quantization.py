@@ -21,7 +21,7 @@ _CLIPPED_SHARE = 0.01
 class Quantizer:
     """Turns embeddings of unit length into codes of 8 or 1 bits per dimension.
 
-    `fit` makes one. Queries need not be quantised: `usetune.nearest` compares them with
+    `fit` makes one. Queries need not be quantised: `nearest` compares them with
     the embeddings that the codes stand for, see `QuantizedCorpus`.
 
     - "int8": 256 levels, evenly spread from the lowest to the highest number of the
@@ -172,7 +172,7 @@ class Quantizer:
 
 @dataclass(frozen=True, eq=False)
 class QuantizedCorpus:
-    """Documents kept as codes: a corpus for `usetune.nearest`, which reads it in parts.
+    """Documents kept as codes: a corpus for `nearest`, which reads it in parts.
 
     Attributes:
         quantizer: what made the codes.

@@ -214,7 +214,7 @@ def training_sections(
     """Data, settings, log and environment of a training.
 
     Args:
-        record: of a `usetune.FineTuned`, of one training or of an average.
+        record: of a `usetune.training.FineTuned`, of one training or of an average.
         history: likewise; rows of kept epochs are bold.
 
     Yields:

@@ -1,1 +1,31 @@
-"""Fine-tuning: data sets with their losses, batches, and the training itself."""
+"""Fine-tuning: data sets with their losses, batches, and the training itself.
+
+.. code-block:: python
+
+    from usetune.training import fine_tune
+    result = fine_tune(encoder, pairs, seed=1)
+    print(result.history)
+"""
+
+from usetune.training.averaging import fine_tune_soup, interpolate, trade_off
+from usetune.training.callbacks import EvaluatorCallback
+from usetune.training.fine_tuning import ARTICLE_RECIPE, FineTuned, fine_tune
+from usetune.training.loss_choice import LOSSES_FOR, losses_table, suggest_loss
+from usetune.training.optimizers import FusedAdam, warmup_cosine
+from usetune.training.siamese import build_siamese
+
+__all__ = [
+    "ARTICLE_RECIPE",
+    "FineTuned",
+    "fine_tune",
+    "fine_tune_soup",
+    "interpolate",
+    "trade_off",
+    "LOSSES_FOR",
+    "losses_table",
+    "suggest_loss",
+    "build_siamese",
+    "FusedAdam",
+    "warmup_cosine",
+    "EvaluatorCallback",
+]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from usetune.encoders.base import Encoder
-from usetune.evaluation.domain import DomainBenchmark
-from usetune.protocols import Measure
+from usetune.evaluation.domain import DomainEvaluator
+from usetune.protocols import Evaluator
 from usetune.training.fine_tuning import FineTuned, Pairs, fine_tune
 from usetune.training.record import OUTCOME
 
@@ -140,8 +140,8 @@ def trade_off(
     base: Encoder,
     tuned: Encoder,
     alphas: Sequence[float],
-    domain: DomainBenchmark,
-    measures: Sequence[Measure] = (),
+    domain: DomainEvaluator,
+    measures: Sequence[Evaluator] = (),
     samples: int = 200,
 ) -> pd.DataFrame:
     """Measure the encoders between base and tuned: what is learned, what is kept.

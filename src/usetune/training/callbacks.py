@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from usetune.encoders.base import Encoder
-from usetune.protocols import Measure
+from usetune.protocols import Evaluator
 
 
-class MeasureCallback(keras.callbacks.Callback):
+class EvaluatorCallback(keras.callbacks.Callback):
     """Adds figures of an encoder to the logs of each epoch, in any `keras.Model.fit`.
 
     Callbacks that are listed after it find them in the logs, and so does the history:
@@ -22,7 +22,7 @@ class MeasureCallback(keras.callbacks.Callback):
         siamese = build_siamese(encoder)
         siamese.compile("adam", "mean_squared_error")
         siamese.fit(x, y, epochs=9, callbacks=[
-            MeasureCallback(encoder, [RetrievalEvaluator(queries, corpus, relevant)]),
+            EvaluatorCallback(encoder, [RetrievalEvaluator(queries, corpus, relevant)]),
             keras.callbacks.EarlyStopping(monitor="mrr@10", mode="max", patience=2),
         ])
 
@@ -32,7 +32,7 @@ class MeasureCallback(keras.callbacks.Callback):
             the argument ``name`` to tell them apart.
     """
 
-    def __init__(self, encoder: Encoder, measures: Sequence[Measure]) -> None:
+    def __init__(self, encoder: Encoder, measures: Sequence[Evaluator]) -> None:
         super().__init__()
         self._encoder, self._measures = encoder, list(measures)
 
@@ -62,7 +62,7 @@ def _add(figures: dict[str, Any], more: Mapping[str, float]) -> None:
     figures |= more
 
 
-class Watch(MeasureCallback):
+class BestEpoch(EvaluatorCallback):
     """Takes measures after each epoch, keeps the best weights, and stops early.
 
     Args:
@@ -85,7 +85,7 @@ class Watch(MeasureCallback):
     def __init__(
         self,
         encoder: Encoder,
-        measures: Sequence[Measure],
+        measures: Sequence[Evaluator],
         monitor: str,
         guard: Mapping[str, float],
         patience: int,
@@ -157,7 +157,7 @@ class Watch(MeasureCallback):
 
 
 def best_encoder(
-    base: Encoder, student: Encoder, model: keras.Model, watch: Watch
+    base: Encoder, student: Encoder, model: keras.Model, watch: BestEpoch
 ) -> Encoder:
     """The full encoder with the weights to keep, and a warning if they are not good.
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from usetune._utils.files import replacing
-from usetune.training.callbacks import Watch
+from usetune.training.callbacks import BestEpoch
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -22,7 +22,7 @@ class TrainingState(keras.callbacks.Callback):
         run: what was started, digests by name; a file of another run is refused.
     """
 
-    def __init__(self, path: str | Path, watch: Watch, run: dict[str, str]) -> None:
+    def __init__(self, path: str | Path, watch: BestEpoch, run: dict[str, str]) -> None:
         super().__init__()
         self._path, self._watch, self._run = Path(path), watch, run
 

@@ -12,7 +12,7 @@ from usetune.training.batches import unusable
 
 # Mean cosine of distinct texts above which an encoder no longer tells texts apart.
 _COLLAPSED = 0.95
-# Share of the triplets that pull, as `Alarms` finds it in the logs.
+# Share of the triplets that pull, as `TrainingDiagnostics` finds it in the logs.
 ACTIVE = "active"
 
 
@@ -42,7 +42,7 @@ def check_batches(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
     if single:
         warnings.warn(
             f"{single} of {len(batches)} batches hold texts of one class only, and "
-            "nothing to tell it from: use batches='by_label', or larger batches",
+            "nothing to tell it from: use batch_sampler='by_label', or larger batches",
             stacklevel=3,
         )
     alone = unusable(labels)
@@ -54,7 +54,7 @@ def check_batches(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
         )
 
 
-class Alarms(keras.callbacks.Callback):
+class TrainingDiagnostics(keras.callbacks.Callback):
     """Warns, once for each kind, of what is wrong after an epoch.
 
     A loss that is not finite; no triplet that pulls; embeddings that have collapsed.

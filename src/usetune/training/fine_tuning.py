@@ -14,14 +14,18 @@ from usetune.data.formats import CLASSES
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.encoders.base import Encoder
 from usetune.losses import EmbeddingLoss
-from usetune.protocols import Measure
-from usetune.training.callbacks import Watch, best_encoder
+from usetune.protocols import Evaluator
+from usetune.training.callbacks import BestEpoch, best_encoder
 from usetune.training.checkpoint import TrainingState
-from usetune.training.diagnostics import Alarms, check_batches, check_margin
+from usetune.training.diagnostics import (
+    TrainingDiagnostics,
+    check_batches,
+    check_margin,
+)
 from usetune.training.model import compiled_model
 from usetune.training.optimizers import matching
 from usetune.training.record import describe_outcome, describe_training
-from usetune.training.stream import Feed
+from usetune.training.stream import BatchStream
 from usetune.training.training_set import data_sets
 
 # What the article did that `fine_tune` does otherwise by default: it validated on the
@@ -66,7 +70,7 @@ def fine_tune(
     mixing: str = "proportional",
     split: str | None = None,
     validation_split: float = 0.2,
-    measures: Sequence[Measure] = (),
+    measures: Sequence[Evaluator] = (),
     monitor: str = "val_loss",
     guard: Mapping[str, float] | None = None,
     patience: int = 3,
@@ -166,8 +170,10 @@ def fine_tune(
         batch_size=batch_size,
     )
     tasks = [part.task for part in data]
-    feed = Feed(tasks, [part.training for part in data], mixing, seed)
-    held_out = Feed(tasks, [part.validation for part in data], "proportional", seed)
+    feed = BatchStream(tasks, [part.training for part in data], mixing, seed)
+    held_out = BatchStream(
+        tasks, [part.validation for part in data], "proportional", seed
+    )
     for number, part in enumerate(data):
         check_margin(part.task.loss, encoder.dim)
         if part.task.shape is CLASSES:
@@ -197,9 +203,9 @@ def fine_tune(
     others = {"seed": seed, "frozen": [*frozen], "mixed_precision": mixed_precision}
     record = describe_training(encoder, data, model.optimizer, settings | others)
     validation_data = held_out.validation()
-    watch = Watch(student, measures, monitor, guard or {}, patience, min_delta)
+    watch = BestEpoch(student, measures, monitor, guard or {}, patience, min_delta)
     watch.start(model.evaluate(validation_data, return_dict=True, verbose=0))
-    followers = [watch, Alarms(student, data[0].probes())]
+    followers = [watch, TrainingDiagnostics(student, data[0].probes())]
     if log_dir is not None:
         Path(log_dir).mkdir(parents=True, exist_ok=True)
         followers += [

@@ -8,14 +8,14 @@ import pandas as pd
 from usetune.data.formats import (
     BINARY,
     CLASSES,
+    FORMATS,
     LABELLED,
     POSITIVE,
     SCORED,
-    SHAPES,
     TRIPLETS,
-    Shape,
+    Format,
     check_rows,
-    shape_of,
+    format_of,
 )
 from usetune.losses import (
     GIST,
@@ -106,25 +106,25 @@ def suggest_loss(data: pd.DataFrame, shape: str | None = None) -> Suggestion:
     Raises:
         ValueError: if the data has no shape that is known, or cells at fault.
     """
-    found = shape_of(data, shape)
+    found = format_of(data, shape)
     data = check_rows(data, found, "data")
     return Suggestion(found.name, len(data), _fitting(data, found))
 
 
-def _fitting(data: pd.DataFrame, shape: Shape) -> Mapping[type[EmbeddingLoss], str]:
+def _fitting(data: pd.DataFrame, shape: Format) -> Mapping[type[EmbeddingLoss], str]:
     losses = dict(LOSSES_FOR[shape.name])
     if shape is POSITIVE and "negative_1" not in data:
         del losses[AnglE]
     return losses
 
 
-def default_loss(data: pd.DataFrame, shape: Shape) -> EmbeddingLoss:
+def default_loss(data: pd.DataFrame, shape: Format) -> EmbeddingLoss:
     """The first loss of `LOSSES_FOR`, made for the data."""
     loss = next(iter(LOSSES_FOR[shape.name]))
     return loss(int(data["label"].max()) + 1) if loss is Softmax else loss()
 
 
-def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Shape) -> None:
+def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Format) -> None:
     """Refuse a loss that does not fit the data; a loss of one's own always fits.
 
     Raises:
@@ -151,7 +151,7 @@ def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Shape) -> None:
 def losses_table() -> str:
     """`LOSSES_FOR` as a Markdown table."""
     lines = ["| data | columns | losses, the default first |", "|---|---|---|"]
-    for shape in SHAPES:
+    for shape in FORMATS:
         columns = ", ".join(f"`{column}`" for column in shape.columns)
         if shape is POSITIVE:
             columns += " (and `negative_1`, …)"

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from usetune.encoders.base import Encoder
 from usetune.losses import Cached
-from usetune.training.multi_loss import Mixture
+from usetune.training.multi_loss import LossPerDataSet
 from usetune.training.optimizers import FusedAdam, warmup_cosine
 from usetune.training.training_set import DataSet
 
 
-class Embedder(keras.Model):
+class ExampleEncoder(keras.Model):
     """String tensor (batch, columns) → float32 (batch, columns, dim).
 
     Args:
@@ -131,7 +131,7 @@ def compiled_model(
     steps: int,
     mixed_precision: bool,
     is_partial: bool,
-) -> Embedder:
+) -> ExampleEncoder:
     """The model that trains an encoder on data sets, ready to be fitted.
 
     Args:
@@ -153,7 +153,7 @@ def compiled_model(
     cached = [loss for loss in losses if isinstance(loss, Cached)]
     if cached and len(data) > 1:
         raise ValueError("Cached is for a training on one data set")
-    model = Embedder(
+    model = ExampleEncoder(
         student,
         [layer for loss in losses for layer in loss.layers],
         cached[0].mini_batch_size if cached else None,
@@ -165,7 +165,7 @@ def compiled_model(
     else:
         columns = [len(part.task.columns) for part in data]
         named = {part.name: part.task.loss for part in data}
-        loss = Mixture(named, columns, target_shapes)
+        loss = LossPerDataSet(named, columns, target_shapes)
         metrics = loss.metrics()
         optimizer = optimizer or FusedAdam(warmup_cosine(1e-4, steps))
     if is_partial:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from usetune.losses import EmbeddingLoss
 
 
-class Mixture(keras.losses.Loss):
+class LossPerDataSet(keras.losses.Loss):
     """The loss of the data set that a batch is from.
 
     Args:
@@ -57,7 +57,7 @@ class Mixture(keras.losses.Loss):
 
 
 class _LossOf(keras.metrics.Mean):
-    def __init__(self, mixture: Mixture, number: int, **kwargs: Any) -> None:
+    def __init__(self, mixture: LossPerDataSet, number: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._mixture, self._number = mixture, number
 

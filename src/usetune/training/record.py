@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from usetune._utils.versions import package_versions
 from usetune.encoders.base import Encoder
-from usetune.training.callbacks import Watch
+from usetune.training.callbacks import BestEpoch
 from usetune.training.training_set import DataSet
 
 # What `describe_outcome` tells.
@@ -79,7 +79,7 @@ def describe_training(
 
 
 def describe_outcome(
-    watch: Watch, steps: int, resumed: int, seconds: float
+    watch: BestEpoch, steps: int, resumed: int, seconds: float
 ) -> dict[str, Any]:
     """Describe how a training went.
 

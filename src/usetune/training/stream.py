@@ -16,7 +16,7 @@ MIXING = ("proportional", "round_robin")
 Plan = Iterator[tuple[int, np.ndarray]]
 
 
-class Feed:
+class BatchStream:
     """The examples of one or several tasks, cut into batches.
 
     Each batch is of one task: texts (batch, columns) and target (batch, …). With
@@ -71,7 +71,7 @@ class Feed:
 
     def validation(self) -> tf.data.Dataset:
         """Every table once, always in the same order."""
-        data = self._dataset(Feed._once)
+        data = self._dataset(BatchStream._once)
         return data.apply(
             tf.data.experimental.assert_cardinality(sum(map(len, self.one_pass)))
         )
@@ -106,7 +106,7 @@ class Feed:
             for number in order:
                 yield number, next(sources[number])
 
-    def _dataset(self, plan: Callable[["Feed"], Plan]) -> tf.data.Dataset:
+    def _dataset(self, plan: Callable[["BatchStream"], Plan]) -> tf.data.Dataset:
         # TensorFlow keeps a generator's function as long as the process lives: it must
         # not keep the data.
         reference = weakref.ref(self)

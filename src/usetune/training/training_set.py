@@ -15,9 +15,9 @@ from usetune.data.formats import (
     POSITIVE,
     SCORED,
     TRIPLETS,
-    Shape,
+    Format,
     check_rows,
-    shape_of,
+    format_of,
     text_columns,
 )
 from usetune.data.splits import split_pairs
@@ -53,7 +53,7 @@ class Task:
         batch_size: examples in a step.
     """
 
-    shape: Shape
+    shape: Format
     columns: list[str]
     loss: EmbeddingLoss
     batches: str
@@ -145,7 +145,7 @@ def task_for(
         ValueError: if the pairs have no shape that is known, or the loss or the batches
             do not fit them.
     """
-    shape = shape_of(pairs)
+    shape = format_of(pairs)
     if loss is None:
         loss = default_loss(pairs, shape)
     elif isinstance(loss, str):
@@ -209,8 +209,8 @@ class DataSet:
         """What tells this data set, its loss and batches from another.
 
         Args:
-            targets: of training and validation, as a `Feed` has them. What a guide
-                says is in them, and in no configuration of a loss.
+            targets: of training and validation, as a `BatchStream` has them. What a
+                guide says is in them, and in no configuration of a loss.
 
         Returns:
             64 hexadecimal digits.
@@ -258,7 +258,7 @@ def data_sets(
             )
     result = []
     for name, table in pairs.items():
-        table = check_rows(table, shape_of(table), f"pairs {name}".strip())
+        table = check_rows(table, format_of(table), f"pairs {name}".strip())
         task = task_for(table, (loss or {}).get(name), **settings)
         held_out = (validation or {}).get(name)
         if held_out is None:
