@@ -22,7 +22,7 @@ SETTINGS = {"epochs": 3, "batch_size": 8, "seed": 5, "patience": 9}
 KILLED = """
 import os, signal, sys
 import keras
-from tests.test_resume import SETTINGS, Length, pairs
+from tests.training.test_checkpoint import SETTINGS, Length, pairs
 from usetune import fine_tune, load_encoder
 
 class Kill(keras.callbacks.Callback):
