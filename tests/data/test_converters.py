@@ -240,7 +240,7 @@ def test_positive_pairs_from_labelled():
 
 def test_counts_are_of_the_result_alone():
     texts = frame([("a", "x"), ("b", "x"), ("c", "y")])
-    texts.attrs = {"shape": "texts with a class", "counts": {"read": 3}}
+    texts.attrs = {"format": "texts with a class", "counts": {"read": 3}}
     triplets = triplets_from_classes(texts)
     pairs = positive_pairs_from_classes(texts)
     labelled = pairs_from_triplets(triplets)

@@ -21,16 +21,16 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_recognised_by_the_columns(name):
     table = pd.DataFrame(TABLES[name]).assign(further="x")
-    shape = format_of(table)
-    assert shape.name == name
-    checked = check_rows(table, shape, "table")
-    assert list(checked) == list(shape.columns)
-    for column in shape.columns:
+    format = format_of(table)
+    assert format.name == name
+    checked = check_rows(table, format, "table")
+    assert list(checked) == list(format.columns)
+    for column in format.columns:
         assert checked[column].tolist() == TABLES[name][column]
 
 
 def test_every_shape_is_tested():
-    assert [shape.name for shape in FORMATS] == list(TABLES)
+    assert [format.name for format in FORMATS] == list(TABLES)
 
 
 def test_labels_as_text_are_recognised_too():

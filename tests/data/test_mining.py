@@ -332,7 +332,7 @@ def test_blocks_of_any_size(monkeypatch, sampling, output):
 
 def test_counts():
     pairs = pd.concat([PAIRS, PAIRS[:1]]).set_index(pd.Index([5, 5, 6, 7]))
-    pairs.attrs = {"shape": "positive pairs", "counts": {"read": 4}}
+    pairs.attrs = {"format": "positive pairs", "counts": {"read": 4}}
     mined = mine_hard_negatives(
         LINE,
         pairs,

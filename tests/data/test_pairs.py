@@ -107,7 +107,7 @@ def test_json_lines(tmp_path):
     )
     pairs = load_pairs(path)
     assert pairs.to_numpy().tolist() == [["NA", "é", 0.5], ["b", "null", 1.0]]
-    assert pairs.attrs["shape"] == "scored pairs"
+    assert pairs.attrs["format"] == "scored pairs"
     path.write_text('{"text": "a", "label": 3}\n{"text": "b", "label": "4"}\n')
     assert load_pairs(path)["label"].tolist() == [3, 4]
 
@@ -137,7 +137,7 @@ def test_parquet(tmp_path):
     table.to_parquet(path)
     pairs = load_pairs(path)
     pd.testing.assert_frame_equal(pairs, table)
-    assert pairs.attrs["shape"] == "triplets"
+    assert pairs.attrs["format"] == "triplets"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match="pairs.parquet is not a Parquet file"):
         load_pairs(path)
@@ -151,6 +151,6 @@ def test_a_data_frame(tmp_path):
     with pytest.raises(ValueError, match=r"pairs lacks the columns .*found \['title'"):
         load_pairs(table)
     both = pd.DataFrame({"base": ["a"], "ref": ["b"], "similarity": [1], "label": [1]})
-    with pytest.raises(ValueError, match="say which with shape="):
+    with pytest.raises(ValueError, match="say which with format="):
         load_pairs(both)
-    assert "label" not in load_pairs(both, shape="scored pairs")
+    assert "label" not in load_pairs(both, format="scored pairs")

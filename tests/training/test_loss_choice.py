@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,6 @@ from usetune.data.formats import FORMATS, format_of
 from usetune.losses import (
     GIST,
     AnglE,
-    BatchHard,
     Cached,
     CoSENT,
     EmbeddingLoss,
@@ -18,7 +19,7 @@ from usetune.losses import (
     Softmax,
     Triplet,
 )
-from usetune.training import LOSSES_FOR, losses_table
+from usetune.training import LOSSES_FOR
 from usetune.training.loss_choice import default_loss
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
@@ -42,8 +43,8 @@ def table(name):
     return pd.DataFrame({**columns, **TABLES[name]})
 
 
-def test_every_shape_and_every_loss_is_in_the_table():
-    assert list(LOSSES_FOR) == [shape.name for shape in FORMATS]
+def test_every_format_and_every_loss_is_in_the_table():
+    assert list(LOSSES_FOR) == [format.name for format in FORMATS]
     fitting = {loss.__name__ for known in LOSSES_FOR.values() for loss in known}
     classes = {
         name
@@ -56,7 +57,7 @@ def test_every_shape_and_every_loss_is_in_the_table():
 @pytest.mark.parametrize("name", TABLES)
 def test_suggestion(name):
     suggestion = suggest_loss(table(name))
-    assert suggestion.shape == name and suggestion.rows == 8
+    assert suggestion.format == name and suggestion.rows == 8
     first, *_ = suggestion.losses
     assert first is next(iter(LOSSES_FOR[name]))
     lines = str(suggestion).splitlines()
@@ -123,7 +124,12 @@ def test_batches_must_fit(tiny):
 
 
 def test_the_table_of_the_readme():
-    """Written by usetune.training.losses_table()."""
-    readme = ROOT / "README.md"
-    assert losses_table() in readme.read_text()
-    assert BatchHard.__name__ in losses_table()
+    text = (ROOT / "README.md").read_text()
+    start = text.index("| data | columns | losses, the default first |")
+    rows = text[start : text.index("\n\n", start)].splitlines()[2:]
+    table = [[re.findall(r"`(\w+)`", cell) for cell in row.split("|")] for row in rows]
+    assert [row.split("|")[1].strip() for row in rows] == list(LOSSES_FOR)
+    for (_, _, columns, fitting, _), format in zip(table, FORMATS, strict=True):
+        optional = ["negative_1"] if format.name == "positive pairs" else []
+        assert columns == [*format.columns, *optional]
+        assert fitting == [loss.__name__ for loss in LOSSES_FOR[format.name]]

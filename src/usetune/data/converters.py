@@ -35,8 +35,8 @@ def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
     several = [*POSITIVE.columns, "negative_1"]
     table = require_columns(triplets, "triplets", TRIPLETS.columns, several)
     names = [name for name in text_columns(table) if name.startswith("negative")]
-    shape = Format(TRIPLETS.name, (*POSITIVE.columns, *names))
-    table = check_rows(table, shape, "triplets")
+    format = Format(TRIPLETS.name, (*POSITIVE.columns, *names))
+    table = check_rows(table, format, "triplets")
     owners = [column for column in GROUP_COLUMNS if column in table]
     pairs = table.reset_index(drop=True).melt(
         ["anchor", *owners], var_name="label", value_name="ref", ignore_index=False

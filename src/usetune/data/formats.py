@@ -1,4 +1,4 @@
-"""The shapes that training data comes in: their columns and what these may hold."""
+"""The formats of training data: their columns and what these may hold."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?|text")
 
 @dataclass(frozen=True)
 class Format:
-    """A shape of training data.
+    """A format of training data.
 
     Attributes:
         name: what people call it.
@@ -40,24 +40,24 @@ def text_columns(table: pd.DataFrame) -> list[str]:
 
 
 def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
-    """The shape of a table, recognised by its columns.
+    """The format of a table, recognised by its columns.
 
     Pairs with a label are `BINARY` if every label is 0 or 1, otherwise `LABELLED`.
 
     Args:
         table: training data.
-        name: of the shape, where the columns would fit several.
+        name: of the format, where the columns would fit several.
 
     Raises:
-        ValueError: if no shape fits, several do, or not the one that was named.
+        ValueError: if no format fits, several do, or not the one that was named.
     """
-    named = [shape for shape in FORMATS if name in (None, shape.name)]
+    named = [format for format in FORMATS if name in (None, format.name)]
     if not named:
         raise ValueError(
-            f"shape must be one of {[shape.name for shape in FORMATS]}. "
+            f"format must be one of {[format.name for format in FORMATS]}. "
             f"Received: {name!r}"
         )
-    fitting = [shape for shape in named if {*shape.columns} <= {*table.columns}]
+    fitting = [format for format in named if {*format.columns} <= {*table.columns}]
     if {BINARY, LABELLED} <= {*fitting}:
         # As text too: cells of a CSV file are what is written there.
         binary = table["label"].isin([0, 1, "0", "1"]).all()
@@ -69,19 +69,19 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
     found = f"Received: {list(table.columns)}"
     if fitting:
         raise ValueError(
-            f"the columns fit {' and '.join(shape.name for shape in fitting)}; say "
-            f"which with shape=, or leave out columns. {found}"
+            f"the columns fit {' and '.join(format.name for format in fitting)}; say "
+            f"which with format=, or leave out columns. {found}"
         )
-    expected = " or ".join(str(list(shape.columns)) for shape in named)
+    expected = " or ".join(str(list(format.columns)) for format in named)
     raise ValueError(f"pairs must have the columns {expected}. {found}")
 
 
-def check_rows(table: pd.DataFrame, shape: Format, source: str) -> pd.DataFrame:
+def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame:
     """Check every cell, and keep the columns that training looks at.
 
     Args:
-        table: has the columns of ``shape``; left as it is.
-        shape: what it should be.
+        table: has the columns of ``format``; left as it is.
+        format: what it should be.
         source: what the errors call it.
 
     Returns:
@@ -96,13 +96,16 @@ def check_rows(table: pd.DataFrame, shape: Format, source: str) -> pd.DataFrame:
     """
     if table.empty:
         raise ValueError(f"{source} has no rows")
-    texts = [*shape.columns]
-    if shape is POSITIVE:
-        texts += [name for name in table if re.fullmatch(r"negative_\d+", name)]
-    cells = {"similarity": _SIMILARITY, "label": _BINARY if shape is BINARY else _LABEL}
-    schema = {name: cells.get(name, _TEXT) for name in texts}
+    names = [*format.columns]
+    if format is POSITIVE:
+        names += [name for name in table if re.fullmatch(r"negative_\d+", name)]
+    cells = {
+        "similarity": _SIMILARITY,
+        "label": _BINARY if format is BINARY else _LABEL,
+    }
+    schema = {name: cells.get(name, _TEXT) for name in names}
     schema |= {name: _TEXT for name in GROUP_COLUMNS if name in table}
-    if shape is POSITIVE and "label" in table:
+    if format is POSITIVE and "label" in table:
         schema["label"] = _LABEL
     kept = table[list(schema)]
     try:

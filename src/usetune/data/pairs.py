@@ -1,4 +1,4 @@
-"""Training data of any shape: reading and checking."""
+"""Training data of any format: reading and checking."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +12,12 @@ from usetune.data.tables import read_table, require_columns
 def load_pairs(
     source: str | Path | pd.DataFrame,
     names: Mapping[str, str] | None = None,
-    shape: str | None = None,
+    format: str | None = None,
 ) -> pd.DataFrame:
-    """Read training data of any shape, recognised by its columns.
+    """Read training data of any format, recognised by its columns.
 
     ======================================= ==================================
-    columns                                 shape
+    columns                                 format
     ======================================= ==================================
     base, ref, similarity (in [0, 1])       "scored pairs"
     base, ref, label (0 or 1)               "pairs labelled 0 or 1"
@@ -37,12 +37,12 @@ def load_pairs(
             too.
         names: new names for columns:
             {"alternative label": "anchor", "label": "positive"}, say.
-        shape: the name of the shape, where the columns would fit several.
+        format: the name of the format, where the columns would fit several.
 
     Returns:
         DataFrame of these columns: ``str``, similarity float64, label int64. One row
-        per row of the source; ``attrs["source"]`` is the path, and ``attrs["shape"]``
-        the name of the shape.
+        per row of the source; ``attrs["source"]`` is the path, and ``attrs["format"]``
+        the name of the format.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -56,7 +56,7 @@ def load_pairs(
         path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
     else:
         path, table = str(source), read_table(source, *columns, names=names)
-    found = format_of(table, shape)
+    found = format_of(table, format)
     pairs = check_rows(table, found, path)
-    pairs.attrs |= {"source": path, "shape": found.name}
+    pairs.attrs |= {"source": path, "format": found.name}
     return pairs

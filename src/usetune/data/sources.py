@@ -8,7 +8,7 @@ from pathlib import Path
 import pooch
 import requests
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _CONNECT_SECONDS, _READ_SECONDS = 5, 60
 
 

@@ -9,14 +9,14 @@ import pyarrow
 
 
 def read_table(
-    path: str | Path, *shapes: Sequence[str], names: Mapping[str, str] | None = None
+    path: str | Path, *expected: Sequence[str], names: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Read a file, every cell as it is written.
 
     Args:
         path: a Parquet file (``.parquet``), UTF-8 JSON Lines (``.jsonl``, ``.ndjson``)
             or, with any other ending, UTF-8 CSV; a byte order mark is skipped.
-        *shapes: columns that it must have, all of one of the shapes.
+        *expected: lists of columns; it must have all columns of one of them.
         names: new names for columns of the file.
 
     Returns:
@@ -33,28 +33,28 @@ def read_table(
     try:
         table = reader(path)
     except pd.errors.EmptyDataError as error:
-        expected = " or ".join(str(list(shape)) for shape in shapes)
-        wanted = f"; expected the columns {expected}" if shapes else ""
+        listed = " or ".join(str(list(columns)) for columns in expected)
+        wanted = f"; expected the columns {listed}" if expected else ""
         raise ValueError(f"{path} is empty{wanted}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 ({error}); save it as UTF-8 and try again"
         ) from error
-    return require_columns(table, str(path), *shapes, names=names)
+    return require_columns(table, str(path), *expected, names=names)
 
 
 def require_columns(
     table: pd.DataFrame,
     source: str,
-    *shapes: Sequence[str],
+    *expected: Sequence[str],
     names: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Rename columns, and check that a table has all of one of the shapes.
+    """Rename columns, and check that a table has the columns expected of it.
 
     Args:
         table: left as it is.
         source: what the errors call it.
-        *shapes: columns that it must have, all of one of the shapes.
+        *expected: lists of columns; it must have all columns of one of them.
         names: new names for columns of the table.
 
     Raises:
@@ -67,12 +67,12 @@ def require_columns(
             f"{source} lacks the columns {unknown}; found {list(table.columns)}"
         )
     table = table.rename(columns=names)
-    lacking = [[column for column in shape if column not in table] for shape in shapes]
+    lacking = [[name for name in columns if name not in table] for columns in expected]
     if lacking and all(lacking):
-        nearest = min(range(len(shapes)), key=lambda number: len(lacking[number]))
+        nearest = min(range(len(lacking)), key=lambda number: len(lacking[number]))
         raise ValueError(
             f"{source} lacks the columns {lacking[nearest]}; expected "
-            f"{list(shapes[nearest])}, found {list(table.columns)}"
+            f"{list(expected[nearest])}, found {list(table.columns)}"
         )
     return table
 

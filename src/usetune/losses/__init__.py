@@ -1,4 +1,4 @@
-"""Losses on the embeddings of an example's texts, by the shape of the examples.
+"""Losses on the embeddings of an example's texts, by the format of the examples.
 
 Pairs with a score: `AngularError`, `CosineSquaredError`, `CoSENT`, `AnglE`. Pairs with
 a label: `Contrastive`, `OnlineContrastive`, `Softmax`. Positive pairs:

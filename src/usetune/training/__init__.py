@@ -10,7 +10,7 @@
 from usetune.training.averaging import fine_tune_soup, interpolate, trade_off
 from usetune.training.callbacks import EvaluatorCallback
 from usetune.training.fine_tuning import ARTICLE_RECIPE, FineTuned, fine_tune
-from usetune.training.loss_choice import LOSSES_FOR, losses_table, suggest_loss
+from usetune.training.loss_choice import LOSSES_FOR, suggest_loss
 from usetune.training.optimizers import FusedAdam, warmup_cosine
 from usetune.training.siamese import build_siamese
 
@@ -22,7 +22,6 @@ __all__ = [
     "interpolate",
     "trade_off",
     "LOSSES_FOR",
-    "losses_table",
     "suggest_loss",
     "build_siamese",
     "FusedAdam",

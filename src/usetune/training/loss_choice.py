@@ -8,7 +8,6 @@ import pandas as pd
 from usetune.data.formats import (
     BINARY,
     CLASSES,
-    FORMATS,
     LABELLED,
     POSITIVE,
     SCORED,
@@ -39,7 +38,7 @@ from usetune.losses import (
 
 _IN_BATCH = "every other positive of the batch is a negative, so large batches help"
 
-# For each shape of data the losses that fit, the default first, and what for.
+# For each format of data the losses that fit, the default first, and why.
 LOSSES_FOR: Mapping[str, Mapping[type[EmbeddingLoss], str]] = {
     SCORED.name: {
         AngularError: "the angular similarity follows the scores; the article's",
@@ -78,65 +77,65 @@ LOSSES_FOR: Mapping[str, Mapping[type[EmbeddingLoss], str]] = {
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What `suggest_loss` found; printed, it says it in words.
+    """What `suggest_loss` found, in words when printed.
 
     Attributes:
-        shape: the name of the data's shape.
-        rows: how many examples.
-        losses: the losses that fit, the default first, with what for.
+        format: the name of the data's format.
+        rows: number of examples.
+        losses: the losses that fit, the default first, each with its use.
     """
 
-    shape: str
+    format: str
     rows: int
     losses: Mapping[type[EmbeddingLoss], str]
 
     def __str__(self) -> str:
-        lines = [f"{self.rows} {self.shape}. Losses that fit, the default first:"]
+        lines = [f"{self.rows} {self.format}. Losses that fit, the default first:"]
         lines += [f"- {loss.__name__}: {why}" for loss, why in self.losses.items()]
         return "\n".join(lines)
 
 
-def suggest_loss(data: pd.DataFrame, shape: str | None = None) -> Suggestion:
-    """Name the shape of training data and the losses that fit it.
+def suggest_loss(data: pd.DataFrame, format: str | None = None) -> Suggestion:
+    """Name the format of training data and the losses that fit it.
 
     Args:
-        data: as `load_pairs` takes.
-        shape: the name of the shape, where the columns would fit several.
+        data: training data, as `load_pairs` takes it.
+        format: the name of the format, where the columns would fit several.
 
     Raises:
-        ValueError: if the data has no shape that is known, or cells at fault.
+        ValueError: if the columns fit no format, or a cell is wrong.
     """
-    found = format_of(data, shape)
+    found = format_of(data, format)
     data = check_rows(data, found, "data")
     return Suggestion(found.name, len(data), _fitting(data, found))
 
 
-def _fitting(data: pd.DataFrame, shape: Format) -> Mapping[type[EmbeddingLoss], str]:
-    losses = dict(LOSSES_FOR[shape.name])
-    if shape is POSITIVE and "negative_1" not in data:
+def _fitting(data: pd.DataFrame, format: Format) -> Mapping[type[EmbeddingLoss], str]:
+    losses = dict(LOSSES_FOR[format.name])
+    if format is POSITIVE and "negative_1" not in data:
         del losses[AnglE]
     return losses
 
 
-def default_loss(data: pd.DataFrame, shape: Format) -> EmbeddingLoss:
+def default_loss(data: pd.DataFrame, format: Format) -> EmbeddingLoss:
     """The first loss of `LOSSES_FOR`, made for the data."""
-    loss = next(iter(LOSSES_FOR[shape.name]))
+    loss = next(iter(LOSSES_FOR[format.name]))
     return loss(int(data["label"].max()) + 1) if loss is Softmax else loss()
 
 
-def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Format) -> None:
-    """Refuse a loss that does not fit the data; a loss of one's own always fits.
+def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, format: Format) -> None:
+    """Refuse a loss that does not fit the data; a loss of the user's own always fits.
 
     Raises:
-        ValueError: naming the loss, the shape and the losses that fit.
+        ValueError: naming the loss, the format and the losses that fit.
     """
     inner = innermost(loss)
-    fitting = _fitting(data, shape)
+    fitting = _fitting(data, format)
     known = {loss for losses in LOSSES_FOR.values() for loss in losses}
     if type(inner) in known and type(inner) not in fitting:
         names = ", ".join(loss.__name__ for loss in fitting)
         raise ValueError(
-            f"{type(inner).__name__} does not fit {shape.name}. Expected {names}, or "
+            f"{type(inner).__name__} does not fit {format.name}. Expected {names}, or "
             "one of these within Matryoshka or Cached"
         )
     if isinstance(inner, Softmax) and data["label"].max() >= inner.classes:
@@ -145,16 +144,4 @@ def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, shape: Format) -> None:
             f"Received: the label {data['label'].max()}"
         )
     if isinstance(inner, GIST) and inner.guide is None:
-        raise ValueError("GIST needs a guide: GIST(load_encoder()), say")
-
-
-def losses_table() -> str:
-    """`LOSSES_FOR` as a Markdown table."""
-    lines = ["| data | columns | losses, the default first |", "|---|---|---|"]
-    for shape in FORMATS:
-        columns = ", ".join(f"`{column}`" for column in shape.columns)
-        if shape is POSITIVE:
-            columns += " (and `negative_1`, …)"
-        losses = ", ".join(f"`{loss.__name__}`" for loss in LOSSES_FOR[shape.name])
-        lines.append(f"| {shape.name} | {columns} | {losses} |")
-    return "\n".join(lines)
+        raise ValueError("GIST needs a guide: for example GIST(load_encoder())")
