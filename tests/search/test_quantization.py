@@ -164,7 +164,9 @@ def test_other_files(tmp_path, content):
     if content == "cut":
         Quantizer.fit(random_units(5, 4), "int8").save(path)
         path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(ValueError, match=f"{re.escape(str(path))} is no file of"):
+    with pytest.raises(
+        ValueError, match=f"{re.escape(str(path))}(: precision must| is damaged)"
+    ):
         Quantizer.load(path)
     with pytest.raises(FileNotFoundError):
         Quantizer.load(tmp_path / "none")

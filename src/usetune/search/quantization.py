@@ -1,16 +1,21 @@
 """Embeddings in a quarter or a thirty-second of their bytes."""
 
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from usetune._utils.files import replacing
+from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
 
 # dtype of the codes, and the number of steps between the lowest and the highest level.
 _CODES = {"int8": (np.int8, 255), "binary": (np.uint8, 1)}
+_LEVELS = ArraySpec("float32", ("dim",), finite=True)
+# What a quantizer's file holds.
+_ARRAYS = {
+    "precision": ArraySpec("str"),
+    **dict.fromkeys(("low", "high", "threshold"), _LEVELS),
+}
 # Embeddings count as of unit length within this; float16 is off by less.
 _TOLERANCE = 0.01
 # More numbers outside the calibrated range than this share are worth a warning.
@@ -148,8 +153,7 @@ class Quantizer:
 
     def save(self, path: str | Path) -> None:
         """Write to a file that `load` reads back."""
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **vars(self))
+        write_arrays(path, {**vars(self), "precision": np.array(self.precision)})
 
     @classmethod
     def load(cls, path: str | Path) -> "Quantizer":
@@ -157,17 +161,16 @@ class Quantizer:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not a quantizer's.
+            ValueError: if it is damaged, or not a quantizer's.
         """
-        try:
-            with open(path, "rb") as file, np.load(file) as arrays:
-                precision = str(arrays["precision"])
-                if precision not in _CODES:
-                    raise ValueError(f"precision {precision!r}")
-                names = ("low", "high", "threshold")
-                return cls(precision, *(arrays[name] for name in names))
-        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is no file of a quantizer ({error})") from error
+        arrays = read_arrays(path, _ARRAYS)
+        precision = str(arrays.pop("precision"))
+        if precision not in _CODES:
+            raise ValueError(
+                f"{path}: precision must be one of {list(_CODES)}. "
+                f"Received: {precision!r}"
+            )
+        return cls(precision, **arrays)
 
 
 @dataclass(frozen=True, eq=False)

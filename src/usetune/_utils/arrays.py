@@ -1,0 +1,140 @@
+"""Reading and writing named arrays: an ``.npz`` file, checked before it is loaded."""
+
+import errno
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+
+from usetune._utils.files import replacing
+
+_HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
+
+
+class ArraySpec(NamedTuple):
+    """What an array in a file must be.
+
+    Attributes:
+        dtype: name of the dtype; "str" for strings of any length.
+        shape: length of each axis. A name stands for any length, the same one wherever
+            the name occurs in the file; None for any length at all.
+        finite: refuse NaN and infinity.
+        optional: the array may be missing.
+    """
+
+    dtype: str
+    shape: tuple[int | str | None, ...] = ()
+    finite: bool = False
+    optional: bool = False
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to a file that `read_arrays` reads, or leave the old one whole.
+
+    Args:
+        path: the file, of any suffix.
+        arrays: by their names, without objects.
+    """
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_arrays(
+    path: str | Path, specs: Mapping[str, ArraySpec]
+) -> dict[str, np.ndarray]:
+    """Read the arrays that a file is known to hold, and refuse every other file.
+
+    Names, dtypes and shapes are compared before memory is taken, which an array then
+    needs no more of than the file has bytes.
+
+    Args:
+        path: what `write_arrays` wrote.
+        specs: what each array must be, by its name.
+
+    Returns:
+        The arrays in the order of ``specs``, without the optional ones that are not
+        there.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, and what is wrong with it: it is cut or changed,
+            is no file of arrays, holds others, or numbers that are not finite.
+    """
+    with open(path, "rb") as file:
+        try:
+            return _read(file, specs)
+        # Damage makes zipfile, NumPy and the tokenizer of NumPy's headers raise errors
+        # of a dozen kinds: OSError(EINVAL) is a seek to before the file's beginning.
+        except Exception as error:
+            is_disk = isinstance(error, OSError) and error.errno != errno.EINVAL
+            if is_disk or isinstance(error, MemoryError):
+                raise
+            raise ValueError(f"{path} is damaged or another file: {error}") from error
+
+
+def _read(file: IO[bytes], specs: Mapping[str, ArraySpec]) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        names = {f"{name}.npy": name for name in specs}
+        missing = [
+            name
+            for member, name in names.items()
+            if member not in members and not specs[name].optional
+        ]
+        others = [member for member in members if member not in names]
+        if missing or others or len(members) < len(archive.infolist()):
+            raise ValueError(
+                f"expected the arrays {list(specs)}, each once. Received: "
+                f"{archive.namelist()[:50]}"
+            )
+        present = {name: member for member, name in names.items() if member in members}
+        lengths: dict[str, int] = {}
+        for name, member in present.items():
+            _check_header(archive, members[member], name, specs[name], lengths)
+        arrays = {}
+        for name, member in present.items():
+            with archive.open(member) as content:
+                arrays[name] = npy.read_array(content, allow_pickle=False)
+            if specs[name].finite and not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} must be finite")
+    return arrays
+
+
+def _check_header(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    name: str,
+    spec: ArraySpec,
+    lengths: dict[str, int],
+) -> None:
+    """Compare what a member says of its array; add to the lengths of named axes."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} must not be compressed")
+    with archive.open(info) as content:
+        version = npy.read_magic(content)
+        if version not in _HEADERS:
+            raise ValueError(f"{name} is of the unknown .npy version {version}")
+        shape, _, dtype = _HEADERS[version](content)
+        start = content.tell()
+    wanted = np.dtype(spec.dtype)
+    is_string = wanted.kind == dtype.kind == "U"
+    fits = len(shape) == len(spec.shape) and all(
+        length == (lengths.setdefault(axis, length) if isinstance(axis, str) else axis)
+        for length, axis in zip(shape, spec.shape, strict=True)
+        if axis is not None
+    )
+    if not fits or not (is_string or dtype == wanted):
+        raise ValueError(
+            f"{name} must be of {spec.dtype} and the shape {spec.shape}"
+            f"{f' with {lengths}' if lengths else ''}. Received: {dtype} {shape}"
+        )
+    size = start + math.prod(shape) * dtype.itemsize
+    if size != info.file_size:
+        raise ValueError(f"{name} needs {size} bytes and has {info.file_size}")
