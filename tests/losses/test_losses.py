@@ -31,6 +31,7 @@ from usetune.losses import (
     largest_distance,
 )
 from usetune.losses.distances import DISTANCES, distance_between, distances_within
+from usetune.losses.triplets import ACTIVE
 
 FOUR = ("query_to_doc", "doc_to_query", "query_to_query", "doc_to_doc")
 SYMMETRIC = {"directions": FOUR[:2], "partition": "per_direction"}
@@ -722,3 +723,60 @@ def test_matryoshka_is_not_wider_than_the_embeddings():
     with pytest.raises(ValueError, match="dims"):
         Cached(Matryoshka(GIST(), [9])).build(8)
     loss.build(9)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Triplet("euclidean", 5.0),
+        Triplet("cosine", 2.1),
+        Contrastive("manhattan", 2 * 8**0.5 + 0.01),
+        Matryoshka(BatchHard("euclidean", 2.01), [4]),
+    ],
+)
+def test_a_margin_that_unit_vectors_cannot_reach_is_a_problem(loss):
+    (problem,) = loss.problems(8)
+    assert "has the margin" in problem and "unit vectors are at most" in problem
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Triplet("euclidean", 2.0),
+        Contrastive("manhattan", 5),
+        GIST(margin=3),
+        RANKING[0],
+    ],
+)
+def test_other_losses_have_no_problem(loss):
+    assert loss.problems(8) == []
+
+
+def test_metrics_of_a_loss():
+    names = ["mean_absolute_error", "mean_absolute_percentage_error"]
+    assert [metric.name for metric in AngularError().metrics()] == names
+    assert CoSENT().metrics() == Softmax(2).metrics() == []
+    embeddings, classes = unit(8, 1, 8), np.repeat(np.arange(4), 2)[:, None]
+    for loss in (BatchAll(margin=0.1), Matryoshka(BatchAll(margin=0.1), [4])):
+        (metric,) = loss.metrics()
+        assert metric.name == ACTIVE
+        metric.update_state(classes, embeddings)
+        expected = BatchAll(margin=0.1).active(classes, embeddings)
+        assert float(metric.result()) == pytest.approx(float(expected))
+        assert 0 < float(expected) < 1
+
+
+def test_metrics_of_the_article_are_errors_of_the_angular_similarity():
+    scores = np.linspace(0.2, 1, 5, dtype="float32")[:, None]
+    embeddings = unit(5, 2, 8)
+    absolute, _ = AngularError("mean_squared_error").metrics()
+    absolute.update_state(scores, embeddings)
+    expected = AngularError("mean_absolute_error")(scores, embeddings)
+    assert float(absolute.result()) == pytest.approx(float(expected))
+
+
+def test_every_loss_cites_its_paper():
+    for loss in LOSSES:
+        assert loss.citation.startswith("@misc{"), loss
+    assert EmbeddingLoss.citation == ""
+    assert Triplet.citation == BatchSemiHard.citation != BatchAll.citation

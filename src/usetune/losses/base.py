@@ -1,4 +1,4 @@
-"""What the losses have in common: their contract, and checks of what they are given."""
+"""The base class of the losses, and checks of their arguments."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from usetune.losses.distances import DISTANCES
+from usetune.losses.distances import DISTANCES, largest_distance
 
-# A logit that gets no probability, and no gradient, beside any other.
+# A logit that gets no probability and no gradient next to any other.
 MASKED = -1e9
 
 
@@ -24,9 +24,12 @@ class EmbeddingLoss(keras.losses.Loss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Attributes:
+        citation: BibTeX of the paper that the loss comes from, "" for none.
         layers: trainable Keras layers that the loss owns. Who trains with the loss
             calls `build`, then trains their weights too.
     """
+
+    citation = ""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -35,11 +38,11 @@ class EmbeddingLoss(keras.losses.Loss):
     def target(
         self, columns: Sequence[Sequence[str]], labels: np.ndarray
     ) -> np.ndarray:
-        """What ``y_true`` is made of.
+        """Make the ``y_true`` of examples.
 
         Args:
             columns: the texts, one sequence (n,) for each column of ``y_pred``.
-            labels: (n,), numbers. Ids of things or classes must be below 2**24, where
+            labels: numbers (n,). Ids of things or classes must be below 2**24, so that
                 float32 tells them apart.
 
         Returns:
@@ -50,17 +53,36 @@ class EmbeddingLoss(keras.losses.Loss):
     def build(self, dim: int) -> None:
         """Create the weights of `layers` for embeddings of ``dim`` components."""
 
+    def problems(self, dim: int) -> list[str]:
+        """Say what keeps the loss from being met; `fine_tune` warns of it.
+
+        Args:
+            dim: components of the embeddings, which have unit length.
+
+        Returns:
+            Sentences without a full stop; none by default.
+        """
+        return []
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Create the metrics that `fine_tune` reports in addition to the loss.
+
+        Returns:
+            New metrics of the loss's ``y_true`` and ``y_pred``; none by default.
+        """
+        return []
+
 
 class MarginLoss(EmbeddingLoss):
-    """A loss that wants distances on the right side of a margin.
+    """A loss that compares distances with a margin.
 
     Args:
         distance: "cosine", "euclidean" or "manhattan".
-        margin: see the loss; above 0.
+        margin: as the loss describes it; above 0.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if ``distance`` is unknown or ``margin`` is not above 0.
     """
 
     def __init__(
@@ -71,6 +93,17 @@ class MarginLoss(EmbeddingLoss):
         check_positive("margin", margin)
         self.distance = distance
         self.margin = margin
+
+    def problems(self, dim: int) -> list[str]:
+        """Say so if the margin exceeds the largest distance of unit vectors."""
+        largest = largest_distance(self.distance, dim)
+        if self.margin <= largest:
+            return []
+        return [
+            f"{type(self).__name__} has the margin {self.margin}, and unit vectors are "
+            f"at most {largest:.4g} apart ({self.distance} distance): the loss cannot "
+            "reach 0, and pulls at texts that are as far apart as can be"
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
@@ -93,7 +126,7 @@ def same_example(batch: Any) -> Any:
 
 
 def check_columns(y_pred: Any, number: int, or_more: bool = False) -> None:
-    """Raise ValueError if examples have another number of texts than a loss takes."""
+    """Raise ValueError if examples do not have as many texts as a loss takes."""
     columns = y_pred.shape[1] if len(y_pred.shape) == 3 else 0
     if columns is None or columns == number or (or_more and columns > number):
         return
@@ -104,7 +137,7 @@ def check_columns(y_pred: Any, number: int, or_more: bool = False) -> None:
 
 
 def check_choice(name: str, value: str | None, choices: Collection[str | None]) -> None:
-    """Raise ValueError if an argument is none of its choices."""
+    """Raise ValueError if an argument is not one of its choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {[*choices]}. Received: {value!r}")
 

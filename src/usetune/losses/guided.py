@@ -1,4 +1,4 @@
-"""In-batch negatives that a second encoder has looked through."""
+"""In-batch negatives that a second encoder filters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from usetune.losses import papers
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
@@ -29,13 +30,13 @@ class GIST(EmbeddingLoss):
     Anchors compete with all positives, negatives and other anchors, positives with
     other positives, in one softmax. What the guide's cosine puts at least as near as
     the example's own pair is taken for a false negative and left out, duplicates of a
-    text among it (Solatorio, "GISTEmbed: Guided in-sample selection of training
+    text included (Solatorio, "GISTEmbed: Guided in-sample selection of training
     negatives for text embedding fine-tuning", 2024).
 
     Args:
-        guide: anything with ``encode(texts)`` → float array (n, guide_dim), an
-            `Encoder` say. `target` asks it. It is not part of the configuration: a
-            loss that is read back has None.
+        guide: anything with ``encode(texts)`` → float array (n, guide_dim), such as an
+            `Encoder`; `target` calls it. It is not part of the configuration: a loss
+            that is read back has None.
         temperature: divides the cosines; above 0.
         margin_strategy: "absolute" leaves out negatives from the cosine of the own pair
             minus ``margin`` on, "relative" from it minus ``margin`` times its size on.
@@ -43,8 +44,10 @@ class GIST(EmbeddingLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if an argument is out of range, or the strategy is unknown.
     """
+
+    citation = papers.GISTEMBED
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class GIST(EmbeddingLoss):
 
         Args:
             columns: the texts, one sequence (n,) for each column of ``y_pred``.
-            labels: not looked at.
+            labels: ignored.
 
         Returns:
             float32 array (n, columns, guide_dim).

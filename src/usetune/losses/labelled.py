@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from usetune.losses import papers
 from usetune.losses.base import EmbeddingLoss, MarginLoss, check_columns
 from usetune.losses.distances import distance_between
 
@@ -14,9 +15,9 @@ from usetune.losses.distances import distance_between
 class Contrastive(MarginLoss):
     """Pulls alike pairs together and others apart until they are ``margin`` away.
 
-    Half the squared distance of alike pairs, half the squared lack to the margin of
-    others (Hadsell, Chopra and LeCun, "Dimensionality reduction by learning an
-    invariant mapping", 2006, equation 4).
+    Half the squared distance of alike pairs, and for others half the square of what the
+    distance falls short of the margin (Hadsell, Chopra and LeCun, "Dimensionality
+    reduction by learning an invariant mapping", 2006, equation 4).
 
     Args:
         distance: "cosine", "euclidean" or "manhattan".
@@ -24,13 +25,15 @@ class Contrastive(MarginLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.CONTRASTIVE
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → (batch,)."""
         check_columns(y_pred, 2)
         alike = y_true[:, 0]
         distance = distance_between(self.distance, y_pred[:, 0], y_pred[:, 1])
-        lack = ops.relu(self.margin - distance)
-        return (alike * ops.square(distance) + (1 - alike) * ops.square(lack)) / 2
+        violation = ops.relu(self.margin - distance)
+        return (alike * ops.square(distance) + (1 - alike) * ops.square(violation)) / 2
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -48,6 +51,8 @@ class OnlineContrastive(MarginLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.CONTRASTIVE
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → a scalar."""
         check_columns(y_pred, 2)
@@ -58,14 +63,14 @@ class OnlineContrastive(MarginLoss):
         nearest = ops.min(ops.where(alike, np.inf, distance))
         far = alike & (distance > ops.where(ops.all(alike), mean, nearest))
         near = ~alike & (distance < ops.where(ops.any(alike), farthest, mean))
-        lack = ops.relu(self.margin - distance)
+        violation = ops.relu(self.margin - distance)
         losses = ops.where(far, ops.square(distance), 0.0)
-        return ops.sum(losses + ops.where(near, ops.square(lack), 0.0))
+        return ops.sum(losses + ops.where(near, ops.square(violation), 0.0))
 
 
 @keras.saving.register_keras_serializable("usetune")
 class Softmax(EmbeddingLoss):
-    """Classifies pairs, of premise and hypothesis say, by (u, v, |u - v|).
+    """Classifies pairs, such as premise and hypothesis, by (u, v, |u - v|).
 
     The classifier is one dense layer with a bias (Reimers and Gurevych,
     "Sentence-BERT", 2019, section 3, classification objective). It is trained with the
@@ -73,13 +78,15 @@ class Softmax(EmbeddingLoss):
     its weights.
 
     Args:
-        classes: how many, at least 2.
-        seed: of the classifier's first weights.
+        classes: number of classes, at least 2.
+        seed: seed of the classifier's initial weights.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if there are fewer classes.
+        ValueError: if there are fewer than two classes.
     """
+
+    citation = papers.SENTENCE_BERT
 
     def __init__(self, classes: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from usetune.losses import papers
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
@@ -24,12 +25,12 @@ _HARDNESS = (None, "hard_negatives", "in_batch_negatives")
 
 @keras.saving.register_keras_serializable("usetune")
 class MultipleNegativesRanking(EmbeddingLoss):
-    """In-batch negatives: each anchor must find its positive among all of the batch.
+    """In-batch negatives: each anchor must find its positive in the batch.
 
-    The cross-entropy of picking the own positive by scaled similarities (Henderson et
-    al., "Efficient natural language response suggestion for Smart Reply", 2017, section
-    4.4). Anchors and positives of other examples that belong to the same thing would be
-    false negatives, and are left out. Explicit negatives never are.
+    The cross-entropy of picking the anchor's own positive by scaled similarities
+    (Henderson et al., "Efficient natural language response suggestion for Smart Reply",
+    2017, section 4.4). Anchors and positives of other examples about the same thing
+    would be false negatives, and are left out. Explicit negatives are never left out.
 
     ``directions=("query_to_doc", "doc_to_query"), partition="per_direction"`` gives
     the symmetric loss; all four directions give that of Li et al., "Towards general
@@ -39,7 +40,7 @@ class MultipleNegativesRanking(EmbeddingLoss):
         scale: factor of the similarities, one over the temperature; above 0. For dot
             products 1 is usual.
         similarity: "cosine" or "dot".
-        directions: what else an example's own pair competes with. "query_to_doc",
+        directions: what an example's own pair competes with. "query_to_doc",
             always there: its anchor with all positives and negatives. "doc_to_query":
             its positive with all anchors. "query_to_query": its anchor with the other
             anchors. "doc_to_doc": its positive with other examples' positives and
@@ -50,13 +51,15 @@ class MultipleNegativesRanking(EmbeddingLoss):
             "hard_negatives", the example's own explicit ones, "in_batch_negatives",
             all texts of other examples (Lan et al., "LLaVE", 2025, equation 5), or
             None.
-        hardness_strength: their logits grow by so much times their similarity; above 0,
-            or 0 without ``hardness``.
+        hardness_strength: their logits grow by this factor times their similarity;
+            above 0, or 0 without ``hardness``.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if an argument is out of range or not one of its choices.
     """
+
+    citation = papers.SMART_REPLY
 
     def __init__(
         self,
@@ -100,8 +103,8 @@ class MultipleNegativesRanking(EmbeddingLoss):
         """Loss of each example.
 
         Args:
-            y_true: (batch, 1), a number for the thing that the texts are about; below
-                2**24, as Keras hands it over as float32.
+            y_true: (batch, 1), a number for the thing that the texts are about, below
+                2**24, because Keras passes it as float32.
             y_pred: (batch, 2 or more, dim): anchor, positive, and further negatives.
 
         Returns:
@@ -167,6 +170,8 @@ class MegaBatchMargin(EmbeddingLoss):
     Raises:
         ValueError: if a margin is outside of [-1, 1].
     """
+
+    citation = papers.PARANMT
 
     def __init__(
         self,

@@ -1,10 +1,11 @@
-"""Losses for pairs of texts with a score: more alike, higher."""
+"""Losses for pairs of texts with a score, higher for more similar texts."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from usetune.losses import papers
 from usetune.losses.base import MASKED, EmbeddingLoss, check_columns, check_positive
 from usetune.similarity import AngularSimilarity, cosine_similarity, unit_length
 
@@ -13,15 +14,17 @@ from usetune.similarity import AngularSimilarity, cosine_similarity, unit_length
 class AngularError(EmbeddingLoss):
     """A Keras loss between scores and angular similarities: the article's recipe.
 
-    The same as that Keras loss on the output of `usetune.build_siamese`.
+    Equal to that Keras loss on the output of `usetune.build_siamese`.
 
     Args:
-        function: name of a Keras loss, "mean_absolute_error" say.
+        function: name of a Keras loss, such as "mean_absolute_error".
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
         ValueError: if Keras has no loss of that name.
     """
+
+    citation = papers.UNIVERSAL_SENTENCE_ENCODER
 
     def __init__(self, function: str = "mean_squared_error", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,6 +42,13 @@ class AngularError(EmbeddingLoss):
         check_columns(y_pred, 2)
         return self._error(y_true, self._similarity([y_pred[:, 0], y_pred[:, 1]]))
 
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Mean absolute error and mean absolute percentage error, as in the article."""
+        return [
+            keras.metrics.MeanMetricWrapper(AngularError(name).call, name=name)
+            for name in ("mean_absolute_error", "mean_absolute_percentage_error")
+        ]
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "function": self.function}
@@ -50,6 +60,8 @@ class CosineSquaredError(EmbeddingLoss):
 
     The regression objective of Reimers and Gurevych, "Sentence-BERT", 2019, section 3.
     """
+
+    citation = papers.SENTENCE_BERT
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scores in [-1, 1], (batch, 1), and embeddings (batch, 2, dim) → (batch,)."""
@@ -91,13 +103,15 @@ class _OrderLoss(EmbeddingLoss):
 class CoSENT(_OrderLoss):
     """The order of the cosines must follow the order of the scores.
 
-    Only the order counts, so scores of any range will do (Huang et al., "CoSENT:
+    Only the order counts, so that scores may have any range (Huang et al., "CoSENT:
     Consistent sentence embedding via similarity ranking", 2024).
 
     Args:
         scale: factor of the cosines, one over the temperature; above 0.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
+
+    citation = papers.COSENT
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scores (batch, 1) and embeddings (batch, 2, dim) → a scalar."""
@@ -118,11 +132,13 @@ class AnglE(_OrderLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.ANGLE
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of the batch, a scalar.
 
         Args:
-            y_true: (batch, 1), scores. Not looked at where there are negatives: then
+            y_true: (batch, 1), scores. Ignored where there are negatives: then
                 each positive must be more similar than all negatives of the batch.
             y_pred: (batch, 2 or more, dim): a pair, or anchor, positive and negatives.
         """

@@ -1,4 +1,4 @@
-"""Losses that want the positive nearer than the negative by a margin."""
+"""Losses by which the positive must be nearer than the negative by a margin."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from usetune.losses import papers
 from usetune.losses.base import (
     EmbeddingLoss,
     MarginLoss,
@@ -16,9 +17,16 @@ from usetune.losses.base import (
 )
 from usetune.losses.distances import DISTANCES, distance_between, distances_within
 
+# The name of the metric that tells the share of the triplets with a loss.
+ACTIVE = "active"
+
 
 class _TripletLoss(MarginLoss):
     """A loss of triplets: an anchor, a positive and a negative each."""
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The share of `active` triplets, under the name `ACTIVE`."""
+        return [keras.metrics.MeanMetricWrapper(self.active, name=ACTIVE)]
 
     def active(self, y_true: Any, y_pred: Any) -> Any:
         """Share of the triplets that the loss still changes.
@@ -28,16 +36,16 @@ class _TripletLoss(MarginLoss):
             y_pred: as in ``call``.
 
         Returns:
-            A scalar in [0, 1]: of the valid triplets, or of those that were mined,
-            those nearer than the margin; 0 without any.
+            A scalar in [0, 1]: the share of the valid or mined triplets that violate
+            the margin; 0 if there are none.
         """
-        lack, valid = self._triplets(
+        violation, valid = self._triplets(
             ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         )
-        return _mean(ops.cast(valid & (lack > 0), "float32"), valid)
+        return _mean(ops.cast(valid & (violation > 0), "float32"), valid)
 
     def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """What each triplet lacks to its margin, and which of them count."""
+        """By how much each triplet violates its margin, and which triplets count."""
         raise NotImplementedError
 
 
@@ -55,32 +63,34 @@ class Triplet(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.FACENET
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each example.
 
         Args:
-            y_true: not looked at.
+            y_true: ignored.
             y_pred: (batch, 3 or more, dim): anchor, positive, negatives.
 
         Returns:
             float32 (batch,), the mean over the negatives.
         """
-        lack, _ = self._triplets(y_true, y_pred)
-        return ops.mean(ops.relu(lack), axis=1)
+        violation, _ = self._triplets(y_true, y_pred)
+        return ops.mean(ops.relu(violation), axis=1)
 
     def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         check_columns(y_pred, 3, or_more=True)
         distances = distance_between(self.distance, y_pred[:, :1], y_pred[:, 1:])
-        lack = distances[:, :1] - distances[:, 1:] + self.margin
-        return lack, ops.ones_like(lack, dtype="bool")
+        violation = distances[:, :1] - distances[:, 1:] + self.margin
+        return violation, ops.ones_like(violation, dtype="bool")
 
 
 @keras.saving.register_keras_serializable("usetune")
 class BatchAll(_TripletLoss):
-    """The mean over all triplets of a batch that are nearer than the margin.
+    """The mean over all triplets of a batch that violate the margin.
 
     Hermans, Beyer and Leibe, "In defense of the triplet loss for person
-    re-identification", 2017, section 2, batch all, of the triplets with a loss.
+    re-identification", 2017, section 2, batch all, averaged over triplets with a loss.
 
     Args:
         distance: "cosine", "euclidean" or "manhattan".
@@ -88,11 +98,13 @@ class BatchAll(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.BATCH_HARD
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
-        lack, valid = self._triplets(y_true, y_pred)
-        counted = valid & (lack > 0)
-        return _mean(ops.where(counted, lack, 0.0), counted)
+        violation, valid = self._triplets(y_true, y_pred)
+        counted = valid & (violation > 0)
+        return _mean(ops.where(counted, violation, 0.0), counted)
 
     def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         nearer, farther, negative = _positive_pairs(self.distance, y_true, y_pred)
@@ -112,10 +124,12 @@ class BatchSemiHard(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.FACENET
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
-        lack, valid = self._triplets(y_true, y_pred)
-        return _mean(ops.relu(lack), valid)
+        violation, valid = self._triplets(y_true, y_pred)
+        return _mean(ops.relu(violation), valid)
 
     def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         positive, others, negative = _positive_pairs(self.distance, y_true, y_pred)
@@ -124,8 +138,8 @@ class BatchSemiHard(_TripletLoss):
         nearest = tf.reduce_min(ops.where(beyond, others, float("inf")), axis=1)
         farthest = tf.reduce_max(ops.where(negative, others, 0.0), axis=1)
         mined = ops.where(ops.any(beyond, axis=1), nearest, farthest)
-        lack = positive[:, 0] - mined + self.margin
-        return lack, ops.ones_like(lack, dtype="bool")
+        violation = positive[:, 0] - mined + self.margin
+        return violation, ops.ones_like(violation, dtype="bool")
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -143,10 +157,12 @@ class BatchHard(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
+    citation = papers.BATCH_HARD
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
-        lack, _ = self._triplets(y_true, y_pred)
-        return ops.relu(lack)
+        violation, _ = self._triplets(y_true, y_pred)
+        return ops.relu(violation)
 
     def _triplets(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         gap, valid = _hardest_gap(self.distance, y_true, y_pred)
@@ -155,7 +171,7 @@ class BatchHard(_TripletLoss):
 
 @keras.saving.register_keras_serializable("usetune")
 class BatchHardSoftMargin(EmbeddingLoss):
-    """`BatchHard` that pulls on without end, the less the better a triplet is.
+    """`BatchHard` without a limit: the better a triplet, the less the loss changes it.
 
     The softplus of the difference stands in for the margin (Hermans, Beyer and Leibe,
     2017, section 2, soft margin).
@@ -165,8 +181,10 @@ class BatchHardSoftMargin(EmbeddingLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if ``distance`` is none of these.
+        ValueError: if ``distance`` is unknown.
     """
+
+    citation = papers.BATCH_HARD
 
     def __init__(self, distance: str = "cosine", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -184,7 +202,7 @@ class BatchHardSoftMargin(EmbeddingLoss):
 
 
 def _positive_pairs(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Every two texts of a class, in both orders, beside all texts of the batch.
+    """Every two texts of a class, in both orders, and all texts of the batch.
 
     Returns:
         Distance of the two (pairs, 1), distances of the first to all texts (pairs,
@@ -200,7 +218,7 @@ def _positive_pairs(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any, 
 
 
 def _hardest_gap(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Farthest positive less nearest negative of each text, and who has both."""
+    """Farthest positive minus nearest negative of each text, and who has both."""
     check_columns(y_pred, 1)
     distances = distances_within(distance, y_pred[:, 0])
     same = same_id(y_true)

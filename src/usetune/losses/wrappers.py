@@ -1,4 +1,4 @@
-"""Losses made of another loss."""
+"""Losses around another loss."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,6 +6,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from usetune.losses import papers
 from usetune.losses.base import EmbeddingLoss, check_positive
 from usetune.losses.guided import GIST
 from usetune.losses.ranking import MegaBatchMargin, MultipleNegativesRanking
@@ -29,6 +30,14 @@ class _Wrapper(EmbeddingLoss):
         """The target of the inner loss."""
         return self.loss.target(columns, labels)
 
+    def problems(self, dim: int) -> list[str]:
+        """The problems of the inner loss."""
+        return self.loss.problems(dim)
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics of the inner loss, on embeddings of full width."""
+        return self.loss.metrics()
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         loss = keras.saving.serialize_keras_object(self.loss)
@@ -50,9 +59,9 @@ class Matryoshka(_Wrapper):
 
     Args:
         loss: on the cut embeddings; one without layers of its own.
-        dims: the widths, any order, each at most the width of the embeddings, which is
-            not added by itself.
-        weights: factors of the losses, one for each of ``dims``; above 0. Default: 1.
+        dims: the widths in any order, each at most the width of the embeddings, which
+            is not added automatically.
+        weights: factor of the loss for each of ``dims``, above 0. Default: 1 for all.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Attributes:
@@ -60,8 +69,10 @@ class Matryoshka(_Wrapper):
         weights: in the order of ``dims``.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if an argument is out of range, or the loss does not qualify.
     """
+
+    citation = papers.MATRYOSHKA
 
     def __init__(
         self,
@@ -125,13 +136,16 @@ class Cached(_Wrapper):
 
     Args:
         loss: `MultipleNegativesRanking`, `MegaBatchMargin`, `GIST`, or `Matryoshka`
-            around one of them: in others examples are apart, and smaller batches do.
+            around one of them: other losses treat examples apart, and smaller batches
+            serve as well.
         mini_batch_size: examples to embed at a time, at least 1.
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if the loss is another, or ``mini_batch_size`` is not above 0.
     """
+
+    citation = papers.GRADIENT_CACHE
 
     def __init__(
         self, loss: EmbeddingLoss, mini_batch_size: int = 32, **kwargs: Any
