@@ -50,12 +50,14 @@ $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@
 
-lint: setup ## check style
+lint: setup ## check style, which package imports which, and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/mypy
 
 format: setup ## mend style
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean: ## remove what was built, run and installed
-	rm -rf $(VENV) outputs logs build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) outputs logs build dist .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
