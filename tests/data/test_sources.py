@@ -7,6 +7,7 @@ import pytest
 
 from usetune.data import sources
 
+NAME = "folder/file.csv"
 CONTENT = b"some data\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
@@ -28,7 +29,12 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.pooch, "os_cache", lambda _: tmp_path / "cache")
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     server.status, server.requests = 200, 0
-    server.url = f"http://127.0.0.1:{server.server_port}/file.csv"
+    registry = tmp_path / "registry.txt"
+    url = f"http://127.0.0.1:{server.server_port}/file.csv"
+    registry.write_text(
+        f"# A comment.\n{NAME} {SHA256} {url}\nother.csv {'0' * 64} {url}\n"
+    )
+    monkeypatch.setattr(sources, "_REGISTRY", registry)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     sources._download.cache_clear()
@@ -41,7 +47,7 @@ def server(monkeypatch, tmp_path):
 
 def test_download_is_checked_and_kept(server, tmp_path):
     for _ in range(2):
-        path = sources.find("folder/file.csv", server.url, SHA256)
+        path = sources.find(NAME)
         assert path == tmp_path / "cache" / "folder" / "file.csv"
         assert path.read_bytes() == CONTENT
         sources._download.cache_clear()
@@ -50,22 +56,24 @@ def test_download_is_checked_and_kept(server, tmp_path):
 
 def test_wrong_content_is_an_error_and_no_fallback(server):
     with pytest.raises(ValueError, match="SHA256"):
-        sources.find("file.csv", server.url, "0" * 64)
+        sources.find("other.csv")
 
 
 def test_unreachable_is_none(server):
     server.status = 503
-    assert sources.find("file.csv", server.url, SHA256) is None
+    assert sources.find(NAME) is None
 
 
 def test_the_users_folder_comes_first(server, monkeypatch, tmp_path):
-    (tmp_path / "file.csv").write_bytes(CONTENT)
+    path = tmp_path / NAME
+    path.parent.mkdir()
+    path.write_bytes(CONTENT)
     monkeypatch.setenv("USETUNE_DATA", str(tmp_path))
-    assert sources.find("file.csv", server.url, SHA256) == tmp_path / "file.csv"
+    assert sources.find(NAME) == path
     assert server.requests == 0
-    (tmp_path / "file.csv").write_bytes(b"changed")
+    path.write_bytes(b"changed")
     with pytest.raises(ValueError, match="file.csv .*USETUNE_DATA.* not the file"):
-        sources.find("file.csv", server.url, SHA256)
+        sources.find(NAME)
 
 
 def a_package(monkeypatch, folder, *files):

@@ -1,7 +1,6 @@
 """Where data files lie: a folder of the user's, a checked download, the repository."""
 
 import functools
-import hashlib
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pooch
 import requests
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_REGISTRY = Path(__file__).with_name("registry.txt")
 _CONNECT_SECONDS, _READ_SECONDS = 5, 60
 
 
@@ -33,20 +33,25 @@ def shipped(name: str) -> Path:
     raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, folders))}")
 
 
-def find(name: str, url: str, sha256: str) -> Path | None:
+def registry() -> pooch.Pooch:
+    """The files that can be downloaded, with their SHA-256 and address."""
+    files = pooch.create(pooch.os_cache("usetune"), base_url="")
+    files.load_registry(_REGISTRY)
+    return files
+
+
+def find(name: str) -> Path | None:
     """Find a pinned data file, downloading it if need be.
 
     Looks in the folder that the environment variable ``USETUNE_DATA`` names, then in
-    the user's cache, then downloads ``url`` into the cache.
+    the user's cache, then downloads the file into the cache.
 
     Args:
-        name: path of the file below the folder, such as ``stsb/stsb-en-dev.csv``.
-        url: where to download it.
-        sha256: what the content must hash to.
+        name: path of the file in the `registry`, such as ``stsb/stsb-en-dev.csv``.
 
     Returns:
-        The file, or None if the folder does not have it and the network cannot be
-        reached: the caller says what it falls back to.
+        The file, or None if it is in neither folder and cannot be downloaded: the
+        caller says what it falls back to.
 
     Raises:
         ValueError: if the file found or downloaded has another SHA-256.
@@ -54,29 +59,21 @@ def find(name: str, url: str, sha256: str) -> Path | None:
     folder = os.environ.get("USETUNE_DATA")
     if folder and (Path(folder) / name).is_file():
         path = Path(folder) / name
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != sha256:
+        expected, found = registry().registry[name], pooch.file_hash(str(path))
+        if found != expected:
             raise ValueError(
                 f"{path} (folder from USETUNE_DATA) is not the file that is pinned: "
-                f"expected SHA-256 {sha256}, found {found}"
+                f"expected SHA-256 {expected}, found {found}"
             )
         return path
-    return _download(name, url, sha256)
+    return _download(name)
 
 
 @functools.lru_cache
-def _download(name: str, url: str, sha256: str) -> Path | None:
+def _download(name: str) -> Path | None:
+    timeout = (_CONNECT_SECONDS, _READ_SECONDS)
     try:
-        return Path(
-            pooch.retrieve(
-                url,
-                f"sha256:{sha256}",
-                fname=Path(name).name,
-                path=pooch.os_cache("usetune") / Path(name).parent,
-                downloader=pooch.HTTPDownloader(
-                    timeout=(_CONNECT_SECONDS, _READ_SECONDS)
-                ),
-            )
-        )
+        path = registry().fetch(name, downloader=pooch.HTTPDownloader(timeout=timeout))
     except requests.RequestException:
         return None
+    return Path(path)
