@@ -1,8 +1,12 @@
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from usetune._utils.files import check_new, replacing
+from tests import ROOT
+from usetune._utils.files import check_new, replacing, restore
 
 
 def test_replaces_only_when_done(tmp_path):
@@ -107,3 +111,70 @@ def test_a_new_path(tmp_path):
     for name in ("", "file"):
         with pytest.raises(FileExistsError, match=f"{name} exists"):
             check_new(tmp_path / name)
+
+
+# A process that is killed after the rename of this number.
+KILLED = """
+import os, signal, sys
+from usetune._utils.files import replacing
+
+path, last = sys.argv[1], int(sys.argv[2])
+rename, done = os.replace, []
+
+def replace(source, target):
+    rename(source, target)
+    done.append(target)
+    if len(done) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = replace
+with replacing(path, overwrite=True) as temporary:
+    temporary.mkdir()
+    (temporary / "new").write_text("new")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no SIGKILL")
+@pytest.mark.parametrize("renames", [1, 2])
+def test_a_process_is_killed_between_the_renames(tmp_path, renames):
+    path = tmp_path / "a.b"
+    path.mkdir()
+    (path / "old").write_text("old")
+    # What others left, or are writing.
+    others = [tmp_path / name for name in (".a.b.12345678", ".ab.12345678.old")]
+    for other in others:
+        other.mkdir()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(renames)], cwd=ROOT
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert path.exists() == (renames == 2)
+    if renames == 1:
+        # A new folder is asked for, and the old one is there again.
+        with pytest.raises(FileExistsError, match="a.b exists"):
+            check_new(path)
+        assert [x.name for x in path.iterdir()] == ["old"]
+    else:
+        restore(path)
+        assert [x.name for x in path.iterdir()] == ["new"]
+    left = {x for x in tmp_path.iterdir() if not x.name.startswith(".a.b.")}
+    assert left == {path, others[1]}
+    assert not [*tmp_path.glob("*.b.*.old")] and others[0].exists()
+    with replacing(path, overwrite=True) as temporary:
+        temporary.mkdir()
+    assert not any(path.iterdir())
+
+
+@pytest.mark.parametrize("renames", [1, 2])
+def test_replacing_again_after_a_kill(tmp_path, renames):
+    path = tmp_path / "a"
+    left = tmp_path / ".a.12345678.old" / "a"
+    left.mkdir(parents=True)
+    (left / "old").write_text("old")
+    if renames == 2:
+        path.mkdir()
+        (path / "new").write_text("new")
+    with pytest.raises(KeyboardInterrupt), replacing(path, overwrite=True):
+        raise KeyboardInterrupt
+    assert [x.name for x in path.iterdir()] == ["old" if renames == 1 else "new"]
+    assert [*tmp_path.iterdir()] == [path]

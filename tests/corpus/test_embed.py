@@ -303,12 +303,15 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     assert {file: file.stat().st_mtime_ns for file in before} == before
     listing = output / "usetune-corpus.json"
     content = json.loads(listing.read_text())
-    listing.write_text(json.dumps(content | {"version": 2}))
-    with pytest.raises(ValueError, match="must be of version 1.*Received: 2"):
-        embed_corpus(**asked)
-    listing.write_text("{}")
-    with pytest.raises(ValueError, match="usetune-corpus.json is damaged"):
-        embed_corpus(**asked)
+    for change, message in (
+        ({"version": 1}, "older usetune.*version 1 .*embed the corpus again"),
+        ({"version": 3}, "newer usetune"),
+        ({"parts": [{}]}, "is damaged"),
+        ({"format": "?"}, "must be of the format 'usetune-corpus'"),
+    ):
+        listing.write_text(json.dumps(content | change))
+        with pytest.raises(ValueError, match=f"usetune-corpus.json .*{message}"):
+            embed_corpus(**asked)
 
 
 def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
@@ -340,9 +343,18 @@ def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
     with pytest.raises(FileExistsError, match="must be a folder"):
         embed_corpus(**(asked | dict(output=parquet)))
 
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tiny), "save", full)
+        with pytest.raises(OSError, match="no space left"):
+            embed_corpus(**asked)
+    assert not output.exists()
+
     def refuse(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("usetune.corpus.workers.importlib.import_module", refuse)
+    monkeypatch.setattr("usetune._utils.extras.importlib.import_module", refuse)
     with pytest.raises(ImportError, match=r"pip install usetune\[cluster\]"):
         embed_corpus(**asked)

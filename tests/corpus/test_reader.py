@@ -256,8 +256,14 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
         load_index(folder, other)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load_index("nowhere", corpus)
-    with pytest.raises(ValueError, match="no whole index"):
+    with pytest.raises(ValueError, match="no whole index.*usetune-index.json"):
         load_index(output, corpus)
+    manifest = folder / "usetune-index.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(content | {"version": 2}))
+    with pytest.raises(ValueError, match="usetune-index.json .*newer usetune"):
+        load_index(folder, corpus)
+    manifest.write_text(json.dumps(content))
     path = folder / "index.faiss"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="no whole index"):
@@ -266,7 +272,7 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
     def refuse(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("usetune.corpus.index.importlib.import_module", refuse)
+    monkeypatch.setattr("usetune._utils.extras.importlib.import_module", refuse)
     for call in (lambda: build_index(corpus, "a"), lambda: load_index("a", corpus)):
         with pytest.raises(ImportError, match=r"pip install usetune\[search\]"):
             call()

@@ -385,6 +385,20 @@ def test_the_old_folder_survives(tiny, tmp_path, monkeypatch, where, error):
     np.testing.assert_array_equal(load_encoder(folder).encode(texts), expected)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_whose_replacing_was_killed_is_there_again(tiny, tmp_path, overwrite):
+    tiny.save(tmp_path / "saved")
+    (tmp_path / ".saved.12345678.old").mkdir()
+    (tmp_path / "saved").rename(tmp_path / ".saved.12345678.old" / "saved")
+    if overwrite:
+        tiny.truncate(3).save(tmp_path / "saved", overwrite=True)
+    else:
+        with pytest.raises(FileExistsError, match="saved exists"):
+            tiny.truncate(3).save(tmp_path / "saved")
+    assert load_encoder(tmp_path / "saved").dim == (3 if overwrite else 16)
+    assert [*tmp_path.iterdir()] == [tmp_path / "saved"]
+
+
 @pytest.mark.parametrize("where", ["numpy.savez", "numpy.save", "json.dumps"])
 def test_a_save_that_is_interrupted_leaves_nothing(use, tmp_path, monkeypatch, where):
     def full_disk(target, *_, **__):

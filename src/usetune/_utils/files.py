@@ -2,11 +2,15 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# Ends the name of the hidden folder that holds a folder while it is replaced.
+_ASIDE = ".old"
 
 
 @contextmanager
@@ -22,8 +26,8 @@ def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
             exist or be empty.
         overwrite: replace a folder that is not empty, too. No system renames over one:
             it is first moved to a hidden folder beside it, and back if the new one
-            cannot take its place. A process that is killed between the two leaves
-            it there.
+            cannot take its place. If the process is killed between the two, `restore`
+            moves it back; the next call with ``overwrite`` begins with that.
 
     Yields:
         A path that does not exist yet, of the same name, in a folder of its own.
@@ -33,6 +37,8 @@ def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        restore(path)
     with tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f".{path.name}."
     ) as folder:
@@ -44,6 +50,26 @@ def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         else:
             os.replace(temporary, path)
             _sync_folder(path.parent)
+
+
+def restore(path: str | Path) -> None:
+    """Undo what a process left that was killed while it replaced a folder.
+
+    Where the new folder has not taken its place, the old one is moved back; else the
+    old one is removed.
+
+    Args:
+        path: of the folder.
+    """
+    path = Path(path)
+    # tempfile puts eight such characters in between.
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{re.escape(_ASIDE)}")
+    if not path.parent.is_dir():
+        return
+    for aside in [x for x in path.parent.iterdir() if ours.fullmatch(x.name)]:
+        if is_new(path) and (aside / path.name).exists():
+            os.replace(aside / path.name, path)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def is_new(path: str | Path) -> bool:
@@ -58,13 +84,16 @@ def check_new(filepath: str | Path) -> None:
     Raises:
         FileExistsError: naming it.
     """
+    restore(filepath)
     if not is_new(filepath):
         raise FileExistsError(f"a new folder is needed; {filepath} exists")
 
 
 def _swap(new: Path, path: Path) -> None:
     """Put a folder in the place of another, then delete the other."""
-    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+    aside = Path(
+        tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_ASIDE)
+    )
     old = aside / path.name
     try:
         os.replace(path, old)

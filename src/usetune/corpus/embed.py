@@ -134,7 +134,10 @@ def embed_corpus(
     }
     work = output / WORK
     plan = read_plan(output, request)
+    archive = None
     if plan is None:
+        # An encoder that cannot be saved fails here, with nothing written.
+        archive = pack_encoder(encoder)
         # Copies of a call that was cut short may be of another input.
         if work.exists():
             shutil.rmtree(work)
@@ -149,7 +152,7 @@ def embed_corpus(
         if any(_lacks_copy(part, work) for part in missing):
             cut(list(files), column, rows_per_part, work)
         with replacing(work / _ENCODER) as temporary:
-            temporary.write_bytes(pack_encoder(encoder))
+            temporary.write_bytes(archive or pack_encoder(encoder))
         settings = (column, types, precision, work, output)
         resources = (workers, cpus_per_worker, gpus_per_worker)
         run(missing, work / _ENCODER, settings, *resources, address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +13,16 @@ from tqdm import tqdm
 
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
+from usetune._utils.manifest import ManifestFormat
 from usetune.corpus.reader import EmbeddedCorpus
 from usetune.evaluation.bootstrap import bootstrap, interval_table
 from usetune.search.exact import nearest
 
 _INDEX = "index.faiss"
-_LISTING = "usetune-index.json"
-_FORMAT = "usetune-index"
-VERSION = 1
+# Of what it was made is what reading gives.
+_MANIFEST: ManifestFormat[str] = ManifestFormat(
+    "usetune-index", "usetune-index.json", 1, lambda content: content["corpus"]
+)
 _CONSTRUCTION = "efConstruction=200"
 # Embeddings that are added to an index at a time.
 _ROWS = 10_000
@@ -92,12 +93,11 @@ def build_index(
             rows = corpus[start : start + _ROWS]
             index.add(rows)
             bar.update(len(rows))
-    content = {"format": _FORMAT, "version": VERSION, "corpus": corpus.identity}
-    content["description"] = description
     with replacing(filepath) as folder:
         folder.mkdir()
         faiss.write_index(index, str(folder / _INDEX))
-        (folder / _LISTING).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        fields = {"corpus": corpus.identity, "description": description}
+        _MANIFEST.write(folder, fields)
     return index
 
 
@@ -121,15 +121,10 @@ def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> Any:
     if not folder.is_dir():
         raise FileNotFoundError(f"filepath must be a folder. Received: {filepath}")
     try:
-        listing = json.loads((folder / _LISTING).read_text("utf-8"))
-        if (listing["format"], listing["version"]) != (_FORMAT, VERSION):
-            raise ValueError(f"{listing['format']!r}, version {listing['version']!r}")
-        made_of = listing["corpus"]
+        made_of = _MANIFEST.read(folder)
         index = faiss.read_index(str(folder / _INDEX))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{filepath} is no whole index of this version: {error}"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{filepath} is no whole index: {error}") from error
     if (made_of, index.ntotal) != (corpus.identity, len(corpus)):
         raise ValueError(
             f"{filepath} was made of another corpus than {corpus.folder}: "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import zipfile
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from usetune._utils.digest import digest_settings
-from usetune._utils.files import replacing
+from usetune._utils.manifest import ManifestFormat
 from usetune.corpus.plan import Part
 from usetune.encoders.base import Encoder
 from usetune.search.quantization import Quantizer
@@ -21,8 +20,6 @@ LISTING = "usetune-corpus.json"
 QUANTIZER = "quantizer.npz"
 # Holds the encoder and copies of CSV files, until all is done.
 WORK = ".usetune-work"
-VERSION = 1
-_FORMAT = "usetune-corpus"
 # What decides about the output.
 _REQUEST = ("input", "column", "precision", "encoder", "rows_per_part")
 # What an interrupted call may leave before it has a plan begins with this.
@@ -64,11 +61,10 @@ def read_plan(
 
     Raises:
         FileExistsError: if something else is there.
-        ValueError: if the listing is damaged, was written by a newer version of this
-            package, or is of another request.
+        ValueError: if the listing is damaged, was written in another version of its
+            format, or is of another request.
     """
-    listing = read_corpus_listing(output)
-    if listing is None:
+    if not (output / LISTING).exists():
         if output.exists() and not output.is_dir():
             raise FileExistsError(f"output must be a folder. Received: {output}")
         names = [entry.name for entry in output.iterdir()] if output.exists() else []
@@ -79,6 +75,7 @@ def read_plan(
                 f"{others[:5]}"
             )
         return None
+    listing = MANIFEST.read(output)
     for name, value in request.items():
         if listing[name] != value:
             raise ValueError(
@@ -86,35 +83,6 @@ def read_plan(
                 f"expected {listing[name]!s:.300}. Received: {value!s:.300}"
             )
     return listing["parts"], listing["types"]
-
-
-def read_corpus_listing(output: Path) -> dict[str, Any] | None:
-    """Read the listing of a folder of embeddings.
-
-    Returns:
-        What decided about the output, by name; "parts", a list of `Part`; and "types"
-        of columns. None where there is no listing.
-
-    Raises:
-        ValueError: if it is damaged, or was written by a newer version of this package.
-    """
-    path = output / LISTING
-    if not path.exists():
-        return None
-    try:
-        listing = json.loads(path.read_text("utf-8"))
-        if listing["format"] != _FORMAT:
-            raise ValueError(f"format must be {_FORMAT!r}")
-        if listing["version"] == VERSION:
-            listing = {name: listing[name] for name in (*_REQUEST, "types", "parts")}
-            listing["parts"] = [Part(**fields) for fields in listing["parts"]]
-            return listing
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}") from error
-    raise ValueError(
-        f"{path} must be of version {VERSION}; newer ones need a newer usetune. "
-        f"Received: {listing['version']!r}"
-    )
 
 
 def write_plan(
@@ -130,7 +98,18 @@ def write_plan(
             f"another call has begun {output} in the meantime; let it end, then call "
             "again"
         )
-    content = {"format": _FORMAT, "version": VERSION, **request, "types": types}
-    content["parts"] = [asdict(part) for part in parts]
-    with replacing(output / LISTING) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    output.mkdir(parents=True, exist_ok=True)
+    fields = {"types": types, "parts": [asdict(part) for part in parts]}
+    MANIFEST.write(output, request | fields)
+
+
+def _parse(content: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: content[name] for name in (*_REQUEST, "types")}
+    return fields | {"parts": [Part(**part) for part in content["parts"]]}
+
+
+# What decided about the output, by name; "parts", a list of `Part`; and "types" of
+# columns. Version 2 tells encoders apart by their weights, not by their files.
+MANIFEST = ManifestFormat(
+    "usetune-corpus", LISTING, 2, _parse, "embed the corpus again, in a new folder"
+)

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from usetune._utils.digest import digest_settings
 from usetune.corpus.manifest import (
     LISTING,
+    MANIFEST,
     QUANTIZER,
     precision_name,
-    read_corpus_listing,
 )
 from usetune.corpus.part import embedded_rows, part_path
 from usetune.corpus.plan import EMBEDDING
@@ -51,12 +51,12 @@ class EmbeddedCorpus:
 
     def __init__(self, folder: str | Path, encoder: Encoder | None = None) -> None:
         self.folder = Path(folder).absolute()
-        listing = read_corpus_listing(self.folder)
-        if listing is None:
+        if not (self.folder / LISTING).is_file():
             raise FileNotFoundError(
                 f"folder must be the output of embed_corpus, with a {LISTING}. "
                 f"Received: {folder}"
             )
+        listing = MANIFEST.read(self.folder)
         paths = [part_path(self.folder, part) for part in listing["parts"]]
         counts = {p.name: embedded_rows(p, self.folder) for p in listing["parts"]}
         missing = [name for name, count in counts.items() if count is None]

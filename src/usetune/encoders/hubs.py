@@ -11,7 +11,7 @@ import pooch
 
 from usetune._utils.extras import require
 from usetune.encoders.bert.checkpoint import FILES
-from usetune.encoders.folder import LISTING, read_listing
+from usetune.encoders.folder import LISTING, MANIFEST
 
 HUB = "hf://"
 # As the Hub has it: no "--", no "..", no end in ".git", names of at most 96.
@@ -61,7 +61,7 @@ def download_from_hub(handle: str) -> str:
 
     first = snapshot(revision or None, [LISTING, "config.json"])
     if (first / LISTING).is_file():
-        files = [LISTING, *read_listing(first)["files"]]
+        files = [LISTING, *MANIFEST.read(first)["files"]]
     elif (first / "config.json").is_file():
         files = FILES
     else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.checkpoint import load_transformer
-from usetune.encoders.folder import LISTING, check_files, read_listing
+from usetune.encoders.folder import LISTING, MANIFEST
 from usetune.encoders.hubs import (
     HUB,
     KAGGLE_HANDLE,
@@ -91,9 +91,9 @@ def load_encoder(
 
 def _from_folder(folder: Path, pooling: str | None, max_length: int | None) -> Encoder:
     """Check what `Encoder.save` wrote, and load it."""
-    listing = read_listing(folder)
-    kind, files = listing["kind"], listing["files"]
-    check_files(folder, files)
+    manifest = MANIFEST.read(folder)
+    kind, files = manifest["kind"], manifest["files"]
+    MANIFEST.check_files(folder, files)
     if kind == "projected":
         inside = _from_folder(folder / "encoder", pooling, max_length)
         return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
