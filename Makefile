@@ -9,7 +9,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup run test page notebooks bench lint format clean
+.PHONY: help setup run test coverage page notebooks bench docs dist lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: setup ## unit tests, and every notebook under nbval on the shipped data
 	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax $(ARTICLE)
 	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadfile $(filter-out $(ARTICLE),$(NOTEBOOKS))
 
+coverage: setup ## unit tests, and which lines of the package they run
+	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
+
 page: setup ## open a page to try the encoder; TUNED=folder shows a tuned one beside it
 	$(BIN)/python -m usetune.page $(if $(TUNED),--tuned $(TUNED))
 
@@ -49,6 +52,9 @@ bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@
+
+docs: setup ## build the site in build/docs, warnings as errors
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs . build/docs
 
 lint: setup ## check style, which package imports which, and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -123,8 +123,8 @@ def test_batches_must_fit(tiny):
         fine_tune(tiny, table("texts with a class"), batch_size=3)
 
 
-def test_the_table_of_the_readme():
-    text = (ROOT / "README.md").read_text()
+def test_the_table_of_the_guide():
+    text = (ROOT / "docs" / "guides" / "losses.md").read_text()
     start = text.index("| data | columns | losses, the default first |")
     rows = text[start : text.index("\n\n", start)].splitlines()[2:]
     table = [[re.findall(r"`(\w+)`", cell) for cell in row.split("|")] for row in rows]

@@ -70,7 +70,7 @@ class OnlineContrastive(MarginLoss):
 
 @keras.saving.register_keras_serializable("usetune")
 class Softmax(EmbeddingLoss):
-    """Classifies pairs, such as premise and hypothesis, by (u, v, |u - v|).
+    """Classifies pairs, such as premise and hypothesis, by ``(u, v, |u - v|)``.
 
     The classifier is one dense layer with a bias (Reimers and Gurevych,
     "Sentence-BERT", 2019, section 3, classification objective). It is trained with the
