@@ -1,5 +1,3 @@
-"""Converters of usetune.data.converters and usetune.data.converters."""
-
 from collections import Counter
 from itertools import combinations
 
@@ -10,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from usetune.data import (
+    counts,
     pairs_from_triplets,
     positive_pairs_from_classes,
     positive_pairs_from_labelled,
@@ -68,8 +67,8 @@ def test_triplets_from_classes(rows, per_anchor, limit, seed):
     assert triplets["anchor"].value_counts().max() <= per_anchor
     asked = len(pairable) * per_anchor
     drawn = asked if limit is None else min(asked, limit)
-    counts = triplets.attrs["counts"]
-    assert counts == class_counts(rows, classes) | {
+    numbers = counts(triplets)
+    assert numbers == class_counts(rows, classes) | {
         "triplets asked for": asked,
         "left out by limit": asked - drawn,
         "left out as drawn twice": drawn - len(triplets),
@@ -125,7 +124,7 @@ def test_positive_pairs_from_classes(rows, per_class, seed):
         for label, total in totals.items()
     }
     assert Counter(label for _, label in made) == expected
-    assert pairs.attrs["counts"] == class_counts(rows, classes) | {
+    assert counts(pairs) == class_counts(rows, classes) | {
         "possible pairs": len(possible),
         "left out by per_class": len(possible) - len(pairs),
         "pairs": len(pairs),
@@ -140,7 +139,7 @@ def test_pairs_of_a_huge_class_are_drawn_without_making_all():
     texts = pd.DataFrame({"text": np.arange(count).astype(str), "label": 0})
     pairs = positive_pairs_from_classes(texts, per_class=500)
     assert len(pairs) == 500
-    assert pairs.attrs["counts"]["possible pairs"] == count * (count - 1) // 2
+    assert counts(pairs)["possible pairs"] == count * (count - 1) // 2
     rows = pairs[["anchor", "positive"]].astype(int)
     assert (rows["anchor"] < rows["positive"]).all()
     # Of two random numbers the smaller is a third on average, the larger two thirds.
@@ -181,7 +180,7 @@ def test_pairs_from_triplets():
         ("a", "y", 1),
         ("a", "z", 0),
     ]
-    assert pairs.attrs["counts"] == {
+    assert counts(pairs) == {
         "triplets": 5,
         "pairs of them": 10,
         "left out as positives elsewhere": 1,
@@ -213,9 +212,9 @@ def test_pairs_and_triplets_agree(rows):
     )
     assert made.get(1) == right
     assert made.get(0, set()) == wrong
-    counts = pairs.attrs["counts"]
-    left_out = [number for name, number in counts.items() if "left out" in name]
-    assert counts["pairs of them"] - sum(left_out) == len(pairs) == counts["pairs"]
+    numbers = counts(pairs)
+    left_out = [number for name, number in numbers.items() if "left out" in name]
+    assert numbers["pairs of them"] - sum(left_out) == len(pairs) == numbers["pairs"]
     again = positive_pairs_from_labelled(pairs)
     assert {*again.itertuples(index=False, name=None)} == right
 
@@ -231,7 +230,7 @@ def test_positive_pairs_from_labelled():
         [("a", "b", "o"), ("d", "e", "p")], columns=["anchor", "positive", "occupation"]
     )
     pd.testing.assert_frame_equal(positive, expected)
-    assert positive.attrs["counts"] == {
+    assert counts(positive) == {
         "pairs": 3,
         "left out, labelled 0": 1,
         "positive pairs": 2,
@@ -246,9 +245,9 @@ def test_counts_are_of_the_result_alone():
     labelled = pairs_from_triplets(triplets)
     for table in (triplets, pairs, labelled, positive_pairs_from_labelled(labelled)):
         assert [*table.attrs] == ["counts"]
-        assert "read" not in table.attrs["counts"]
+        assert "read" not in counts(table)
         assert table.index.equals(pd.RangeIndex(len(table)))
-    assert texts.attrs["counts"] == {"read": 3}
+    assert counts(texts) == {"read": 3}
 
 
 CLASSES = frame([("a", "x"), ("b", "x"), ("c", "y")])

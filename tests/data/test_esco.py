@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from usetune import load_occupations
-from usetune.data import occupation_labels
+from usetune.data import counts, occupation_labels
 from usetune.data.sources import shipped
 
 HEADER = "conceptUri,iscoGroup,preferredLabel,altLabels,description,language\n"
@@ -67,7 +67,7 @@ def test_languages_are_joined_by_uri(tmp_path):
     french.write_text(header + "u:2,5120,cuisinier,,D.\n")
     occupations = load_occupations(english, french)
     assert occupations["language"].tolist() == ["en", "en", "fr"]
-    assert occupations.attrs["counts"] == {
+    assert counts(occupations) == {
         "rows": 3,
         "occupations": 2,
         "missing in en": 0,
@@ -100,7 +100,7 @@ def test_labels():
     ]
     assert labels["shared"].tolist() == [False, False, True, False, True]
     assert labels["preferred"].tolist() == [True, True, False, False, False]
-    assert labels.attrs["counts"] == {
+    assert counts(labels) == {
         "labels": 7,
         "repeated in their occupation": 2,
         "kept": 5,
@@ -110,15 +110,15 @@ def test_labels():
 
 @pytest.mark.real_data
 def test_the_real_download(esco):
-    assert esco.attrs["counts"] == {
+    assert counts(esco) == {
         "rows": 2942,
         "occupations": 2942,
         "missing in en": 0,
     }
-    counts = occupation_labels(esco).attrs["counts"]
-    assert counts["labels"] == 2942 + 29997
-    assert counts["repeated in their occupation"] == 45
-    assert counts["kept"] == 2942 + 29997 - 45
+    numbers = counts(occupation_labels(esco))
+    assert numbers["labels"] == 2942 + 29997
+    assert numbers["repeated in their occupation"] == 45
+    assert numbers["kept"] == 2942 + 29997 - 45
     assert load_occupations().equals(esco)
 
 

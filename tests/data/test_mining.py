@@ -1,10 +1,20 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usetune.data.mining import mine_hard_negatives
+from usetune.data import MiningLimits, counts, mine_hard_negatives
+
+
+def mine(encoder, pairs, corpus=None, **options):
+    """`mine_hard_negatives`, the fields of its limits among the options."""
+    names = {field.name for field in dataclasses.fields(MiningLimits)}
+    limits = {name: options.pop(name) for name in names & options.keys()}
+    limits = MiningLimits(**limits) if limits else None
+    return mine_hard_negatives(encoder, pairs, corpus, limits=limits, **options)
 
 
 class Vectors:
@@ -52,9 +62,7 @@ def test_as_sentence_transformers(parity, case):
     # d3, d20 and d21 are equal, and the library happened to prefer d20.
     corpus = ["d20", *(text for text in information["corpus"] if text != "d20")]
     expected = parity["mine_hard_negatives"][case]
-    mined = mine_hard_negatives(
-        encoder, pairs, corpus, scores=True, **expected["kwargs"]
-    )
+    mined = mine(encoder, pairs, corpus, scores=True, **expected["kwargs"])
     columns = ["anchor", "positive", "negative"]
     rows = expected["rows"]
     assert mined[columns].to_dict("records") == [
@@ -127,7 +135,7 @@ LIMITS = st.fixed_dictionaries(
 def test_the_rules_one_by_one(seed, count, first, more, limits):
     encoder, pairs, corpus = toy(seed)
     last = None if more is None else first + count + more
-    mined = mine_hard_negatives(
+    mined = mine(
         encoder,
         pairs,
         corpus[::-1],
@@ -152,7 +160,7 @@ def negatives(mined, anchor="t0"):
 
 
 def test_outputs():
-    triplets = mine_hard_negatives(LINE, PAIRS, CORPUS, count=2)
+    triplets = mine(LINE, PAIRS, CORPUS, count=2)
     assert list(map(tuple, triplets.to_numpy())) == [
         ("t0", "t3", "t1"),
         ("t0", "t3", "t4"),
@@ -161,7 +169,7 @@ def test_outputs():
         ("t11", "t10", "t9"),
         ("t11", "t10", "t8"),
     ]
-    columns = mine_hard_negatives(LINE, PAIRS, CORPUS, count=2, output="columns")
+    columns = mine(LINE, PAIRS, CORPUS, count=2, output="columns")
     expected = pd.DataFrame(
         [
             ("t0", "t3", "t1", "t4"),
@@ -171,7 +179,7 @@ def test_outputs():
         columns=["anchor", "positive", "negative_1", "negative_2"],
     )
     pd.testing.assert_frame_equal(columns, expected)
-    labelled = mine_hard_negatives(LINE, PAIRS, CORPUS, count=2, output="labelled")
+    labelled = mine(LINE, PAIRS, CORPUS, count=2, output="labelled")
     assert list(labelled.columns) == ["base", "ref", "label"]
     assert list(map(tuple, labelled.to_numpy())) == [
         ("t0", "t3", 1),
@@ -183,14 +191,14 @@ def test_outputs():
         ("t11", "t8", 0),
     ]
     # Without a corpus, the positives are one.
-    alone = mine_hard_negatives(LINE, PAIRS, count=1)
+    alone = mine(LINE, PAIRS, count=1)
     assert negatives(alone) == ["t10"]
     assert negatives(alone, "t11") == ["t3"]
 
 
 def test_scores():
     cosine = {text: np.cos(n / 10) for n, text in enumerate(CORPUS)}
-    triplets = mine_hard_negatives(LINE, PAIRS[::2], CORPUS, count=2, scores=True)
+    triplets = mine(LINE, PAIRS[::2], CORPUS, count=2, scores=True)
     assert [*triplets.columns[3:]] == ["positive_score", "negative_score"]
     np.testing.assert_allclose(
         triplets["positive_score"], triplets["positive"].map(cosine), atol=1e-6
@@ -198,17 +206,13 @@ def test_scores():
     np.testing.assert_allclose(
         triplets["negative_score"], triplets["negative"].map(cosine), atol=1e-6
     )
-    columns = mine_hard_negatives(
-        LINE, PAIRS[::2], CORPUS, count=2, output="columns", scores=True
-    )
+    columns = mine(LINE, PAIRS[::2], CORPUS, count=2, output="columns", scores=True)
     names = ["positive_score", "negative_score_1", "negative_score_2"]
     assert [*columns.columns[4:]] == names
     texts = columns[["positive", "negative_1", "negative_2"]]
     expected = texts.map(cosine.get).to_numpy(dtype=float)
     np.testing.assert_allclose(columns[names].to_numpy(), expected, atol=1e-6)
-    labelled = mine_hard_negatives(
-        LINE, PAIRS[::2], CORPUS, count=2, output="labelled", scores=True
-    )
+    labelled = mine(LINE, PAIRS[::2], CORPUS, count=2, output="labelled", scores=True)
     assert [*labelled.columns] == ["base", "ref", "label", "score"]
     np.testing.assert_allclose(
         labelled["score"], labelled["ref"].map(cosine), atol=1e-6
@@ -216,7 +220,7 @@ def test_scores():
 
 
 def test_the_anchor_is_no_negative_of_its_own():
-    mined = mine_hard_negatives(LINE, PAIRS, CORPUS, count=9)
+    mined = mine(LINE, PAIRS, CORPUS, count=9)
     assert negatives(mined) == ["t1", *CORPUS[4:12]]
     assert "t11" not in negatives(mined, "t11")
 
@@ -232,7 +236,7 @@ def test_texts_of_one_occupation_are_no_negatives_of_each_other():
         ],
         columns=["anchor", "positive", "occupation"],
     ).assign(group="g")
-    mined = mine_hard_negatives(LINE, pairs, CORPUS, count=12)
+    mined = mine(LINE, pairs, CORPUS, count=12)
     assert list(mined.columns) == [
         *["anchor", "positive", "negative", "occupation", "group"]
     ]
@@ -248,20 +252,17 @@ def test_texts_of_one_occupation_are_no_negatives_of_each_other():
     assert owners["t6", "t2"].tolist() == ["nurse"]
     # Without occupations a baker would be a negative of the other.
     plain = pairs[["anchor", "positive"]]
-    assert {"t4", "t5"} <= {*negatives(mine_hard_negatives(LINE, plain, CORPUS))} | {
-        *negatives(mine_hard_negatives(LINE, plain, CORPUS, count=9))
+    assert {"t4", "t5"} <= {*negatives(mine(LINE, plain, CORPUS))} | {
+        *negatives(mine(LINE, plain, CORPUS, count=9))
     }
     # The margins look at the anchor's own rows: t5 scores lower than t1 does.
-    near = mine_hard_negatives(LINE, pairs, CORPUS, count=1, absolute_margin=0.001)
+    near = mine(LINE, pairs, CORPUS, count=1, absolute_margin=0.001)
     assert negatives(near) == ["t2"]
 
 
 def test_random_draws():
     options = {"count": 2, "range_min": 1, "range_max": 6, "sampling": "random"}
-    mined = [
-        mine_hard_negatives(LINE, PAIRS, CORPUS, seed=seed, **options)
-        for seed in range(60)
-    ]
+    mined = [mine(LINE, PAIRS, CORPUS, seed=seed, **options) for seed in range(60)]
     met = [negatives(table) for table in mined]
     # Candidates by rank: t1, t4, t5, t6, t7, t8, of which t1 is skipped.
     assert {text for drawn in met for text in drawn} == {"t4", "t5", "t6", "t7", "t8"}
@@ -270,10 +271,10 @@ def test_random_draws():
     # t11 has one positive less, but no more candidates.
     others = {text for table in mined for text in negatives(table, "t11")}
     assert others == {"t8", "t7", "t6", "t5", "t4"}
-    again = mine_hard_negatives(LINE, PAIRS, CORPUS, seed=5, **options)
+    again = mine(LINE, PAIRS, CORPUS, seed=5, **options)
     assert negatives(again) == met[5]
     # Where fewer are left than wanted, all are taken.
-    all_of_them = mine_hard_negatives(LINE, PAIRS, count=3, sampling="random")
+    all_of_them = mine(LINE, PAIRS, count=3, sampling="random")
     assert negatives(all_of_them) == ["t10"]
 
 
@@ -293,9 +294,7 @@ def test_the_range_is_wider_where_candidates_may_be_dropped(limits, texts):
     met = {
         text
         for seed in range(40)
-        for text in negatives(
-            mine_hard_negatives(LINE, PAIRS[::2], CORPUS, seed=seed, **options)
-        )
+        for text in negatives(mine(LINE, PAIRS[::2], CORPUS, seed=seed, **options))
     }
     assert sorted(met) == sorted(texts)
 
@@ -311,7 +310,7 @@ def test_equal_documents_come_in_the_order_of_the_corpus():
         | dict(zip(anchors, vectors[1:], strict=True))
     )
     pairs = pd.DataFrame({"anchor": anchors, "positive": "positive"})
-    mined = mine_hard_negatives(encoder, pairs, copies, count=203, output="columns")
+    mined = mine(encoder, pairs, copies, count=203, output="columns")
     assert all(row == copies for row in mined.loc[:, "negative_1":].to_numpy().tolist())
     assert len(mined) == 5
 
@@ -321,11 +320,11 @@ def test_equal_documents_come_in_the_order_of_the_corpus():
 def test_blocks_of_any_size(monkeypatch, sampling, output):
     encoder, pairs, corpus = toy(3)
     options = {"sampling": sampling, "output": output, "max_score": 0.6}
-    expected = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
+    expected = mine(encoder, pairs, corpus, **options, scores=True)
     assert len(expected) > 3
     for block in (1, 40):
         monkeypatch.setattr("usetune.search.exact._BLOCK", block)
-        mined = mine_hard_negatives(encoder, pairs, corpus, **options, scores=True)
+        mined = mine(encoder, pairs, corpus, **options, scores=True)
         pd.testing.assert_frame_equal(mined, expected)
         assert mined.attrs == expected.attrs
 
@@ -333,7 +332,7 @@ def test_blocks_of_any_size(monkeypatch, sampling, output):
 def test_counts():
     pairs = pd.concat([PAIRS, PAIRS[:1]]).set_index(pd.Index([5, 5, 6, 7]))
     pairs.attrs = {"format": "positive pairs", "counts": {"read": 4}}
-    mined = mine_hard_negatives(
+    mined = mine(
         LINE,
         pairs,
         CORPUS[:7],
@@ -370,20 +369,20 @@ def test_counts():
 )
 def test_a_small_corpus_gives_fewer_and_says_so(output, rows, shape):
     # t0 has one candidate, t11 two.
-    mined = mine_hard_negatives(LINE, PAIRS, count=2, output=output)
+    mined = mine(LINE, PAIRS, count=2, output=output)
     assert len(mined) == rows
-    assert mined.attrs["counts"]["pairs with too few negatives"] == 2
-    assert mined.attrs["counts"]["pairs without negatives"] == 0
-    alone = mine_hard_negatives(LINE, PAIRS[:1], output=output)
+    assert counts(mined)["pairs with too few negatives"] == 2
+    assert counts(mined)["pairs without negatives"] == 0
+    alone = mine(LINE, PAIRS[:1], output=output)
     assert alone.shape == shape
-    assert alone.attrs["counts"]["pairs without negatives"] == 1
+    assert counts(alone)["pairs without negatives"] == 1
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": 0}, "count must be at least 1.*Received: 0 and 0"),
-        ({"range_min": -1}, "range_min at least 0. Received: 3 and -1"),
+        ({"count": 0}, "count must be at least 1. Received: 0"),
+        ({"range_min": -1}, "range_min must be at least 0. Received: -1"),
         ({"range_min": 4, "range_max": 3}, "range_max must be.*here 7. Received: 3"),
         ({"range_max": 2}, "range_max must be at least.*here 3. Received: 2"),
         ({"sampling": "best"}, r"sampling must be one of \['top', 'random'\].*'best'"),
@@ -392,17 +391,17 @@ def test_a_small_corpus_gives_fewer_and_says_so(output, rows, shape):
 )
 def test_faults(options, message):
     with pytest.raises(ValueError, match=message):
-        mine_hard_negatives(LINE, PAIRS, CORPUS, **options)
+        mine(LINE, PAIRS, CORPUS, **options)
 
 
 def test_faults_of_texts():
     with pytest.raises(TypeError, match="corpus must be a sequence of str.*'t1'"):
-        mine_hard_negatives(LINE, PAIRS, "t1")
+        mine(LINE, PAIRS, "t1")
     with pytest.raises(ValueError, match=r"pairs lacks the columns \['positive'\]"):
-        mine_hard_negatives(LINE, PAIRS[["anchor"]])
+        mine(LINE, PAIRS[["anchor"]])
     with pytest.raises(ValueError, match="pairs has no rows"):
-        mine_hard_negatives(LINE, PAIRS[:0])
+        mine(LINE, PAIRS[:0])
     with pytest.raises(ValueError, match="column positive: expected a text.*row 1"):
-        mine_hard_negatives(LINE, PAIRS.assign(positive=["", "t1", "t2"]))
+        mine(LINE, PAIRS.assign(positive=["", "t1", "t2"]))
     with pytest.raises(ValueError, match="column occupation: expected a text.*row 2"):
-        mine_hard_negatives(LINE, PAIRS.assign(occupation=["a", None, "a"]))
+        mine(LINE, PAIRS.assign(occupation=["a", None, "a"]))

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from usetune import check_leaks, split_pairs
+from usetune.data import counts
 
 
 def frame(similarities):
@@ -68,7 +69,7 @@ def test_texts_of_the_validation_are_left_out_and_counted():
     for seed in range(20):
         training, validation = split_pairs(pairs, 0.25, "group", seed)
         check_leaks(training, validation)
-        left_out = training.attrs["counts"]["left out, with a text of the validation"]
+        left_out = counts(training)["left out, with a text of the validation"]
         assert left_out == (1 if {*validation["group"]} & {"1", "3"} else 0)
         assert len(training) + len(validation) + left_out == 6
         found.add(left_out)

@@ -2,9 +2,10 @@
 
 .. code-block:: python
 
-    from usetune.data import load_pairs, split_pairs
+    from usetune.data import counts, load_pairs, split_pairs
     pairs = load_pairs("titles.csv", names={"alternative label": "anchor"})
-    training, validation = split_pairs(pairs, 0.25, "group")
+    training, validation = split_pairs(pairs, 0.25)
+    print(counts(training))
 """
 
 from usetune.data.article import load_article_pairs
@@ -14,12 +15,14 @@ from usetune.data.converters import (
     positive_pairs_from_labelled,
     triplets_from_classes,
 )
+from usetune.data.counts import counts
 from usetune.data.esco import load_occupations, occupation_labels
 from usetune.data.esco_pairs import (
     positive_pairs_from_occupations,
     scored_pairs_from_occupations,
 )
 from usetune.data.mining import mine_hard_negatives
+from usetune.data.mining_limits import MiningLimits
 from usetune.data.pairs import load_pairs
 from usetune.data.sources import shipped
 from usetune.data.splits import check_leaks, split_pairs
@@ -40,5 +43,7 @@ __all__ = [
     "split_pairs",
     "check_leaks",
     "mine_hard_negatives",
+    "MiningLimits",
+    "counts",
     "shipped",
 ]

@@ -1,8 +1,9 @@
-"""Triplets and labelled pairs made into one another, and counted."""
+"""Converters of training data from one format to another."""
 
 import numpy as np
 import pandas as pd
 
+from usetune.data.counts import with_counts
 from usetune.data.formats import (
     BINARY,
     CLASSES,
@@ -14,6 +15,9 @@ from usetune.data.formats import (
     text_columns,
 )
 from usetune.data.tables import require_columns
+
+# More pairs than this are made only where ``per_class`` asks for them.
+_MOST_PAIRS = 10_000_000
 
 
 def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +31,8 @@ def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         DataFrame base, ref, label (0 or 1), and occupation and group where
-        ``triplets`` has them. ``attrs["counts"]``: triplets, pairs, what is left out.
+        ``triplets`` has them. `counts` has the triplets, the pairs and what is left
+        out.
 
     Raises:
         ValueError: if ``triplets`` lacks a column, has no rows or an empty cell.
@@ -48,16 +53,16 @@ def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
     kept = pairs[pairs["label"] == best]
     result = kept[["base", "ref", "label", *owners]]
     result = result.drop_duplicates(["base", "ref"], ignore_index=True)
-    result.attrs = {
-        "counts": {
+    return _converted(
+        result,
+        {
             "triplets": len(table),
             "pairs of them": len(pairs),
             "left out as positives elsewhere": len(pairs) - len(kept),
             "left out as equal": len(kept) - len(result),
             "pairs": len(result),
-        }
-    }
-    return result
+        },
+    )
 
 
 def positive_pairs_from_labelled(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +73,7 @@ def positive_pairs_from_labelled(pairs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         DataFrame anchor, positive, and occupation and group where ``pairs`` has them.
-        ``attrs["counts"]``: pairs, those left out and those kept.
+        `counts` has the pairs, those left out and those kept.
 
     Raises:
         ValueError: if ``pairs`` lacks a column, has no rows, an empty cell, a label
@@ -81,18 +86,14 @@ def positive_pairs_from_labelled(pairs: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("pairs must have the label 1 in some row. Received: only 0")
     result = kept.drop(columns="label").reset_index(drop=True)
     result = result.rename(columns={"base": "anchor", "ref": "positive"})
-    result.attrs = {
-        "counts": {
+    return _converted(
+        result,
+        {
             "pairs": len(table),
             "left out, labelled 0": len(table) - len(result),
             "positive pairs": len(result),
-        }
-    }
-    return result
-
-
-# More pairs than this are made only where ``per_class`` asks for them.
-_MOST_PAIRS = 10_000_000
+        },
+    )
 
 
 def triplets_from_classes(
@@ -101,25 +102,25 @@ def triplets_from_classes(
     """Draw triplets: a text, another one of its class, and one of another class.
 
     A text that occurs in several classes would be right and wrong at once, and is left
-    out. One that is alone in its class is only a negative.
+    out. A text that is alone in its class serves as a negative only.
 
     Args:
         texts: DataFrame text, label (of any type).
-        per_anchor: triplets drawn for each text, at least 1.
-        limit: at most so many triplets in all, drawn from these; None for all.
-        seed: of the random draw.
+        per_anchor: number of triplets drawn for each text, at least 1.
+        limit: maximum number of triplets, drawn from all at random; None for all.
+        seed: seed of the random draw.
 
     Returns:
-        DataFrame anchor, positive, negative, class by class. ``attrs["counts"]``: what
-        became of the texts, how many triplets were asked for, and which are left out.
+        DataFrame anchor, positive, negative, class by class. `counts` has the texts and
+        those left out, the triplets asked for, and those left out.
 
     Raises:
         ValueError: if ``texts`` lacks a column, has no rows or an empty cell, holds
-            less than two classes or none of two texts, or a number is below 1.
+            fewer than two classes or none of two texts, or a number is below 1.
     """
     _check_number("per_anchor", per_anchor)
     _check_number("limit", limit)
-    table, counts = _by_class(texts)
+    table, numbers = _by_class(texts)
     classes = table["class"].to_numpy()
     sizes = np.bincount(classes)
     if len(sizes) < 2:
@@ -134,53 +135,58 @@ def triplets_from_classes(
     anchors = anchors[drawn // per_anchor]
     size = sizes[classes[anchors]]
     first = (np.cumsum(sizes) - sizes)[classes[anchors]]
-    # A class is a range of rows. Draw among the others, and step over what is not one.
+    # A class is a range of rows. Draw a number among the other rows, and step over the
+    # anchor, or over the anchor's class.
     positives = first + generator.integers(size - 1)
     positives += positives >= anchors
     negatives = generator.integers(len(table) - size)
     negatives += np.where(negatives >= first, size, 0)
-    named = table["text"].to_numpy()
+    values = table["text"].to_numpy()
     triplets = pd.DataFrame(
         {
-            "anchor": named[anchors],
-            "positive": named[positives],
-            "negative": named[negatives],
+            "anchor": values[anchors],
+            "positive": values[positives],
+            "negative": values[negatives],
         }
     )
     result = triplets.drop_duplicates(ignore_index=True)
-    counts |= {
-        "triplets asked for": asked,
-        "left out by limit": asked - len(drawn),
-        "left out as drawn twice": len(drawn) - len(result),
-        "triplets": len(result),
-    }
-    result.attrs = {"counts": counts}
-    return result
+    return _converted(
+        result,
+        {
+            **numbers,
+            "triplets asked for": asked,
+            "left out by limit": asked - len(drawn),
+            "left out as drawn twice": len(drawn) - len(result),
+            "triplets": len(result),
+        },
+    )
 
 
 def positive_pairs_from_classes(
     texts: pd.DataFrame, per_class: int | None = None, seed: int = 0
 ) -> pd.DataFrame:
-    """Pair the texts of each class, every two once, or so many pairs of them at random.
+    """Pair the texts of each class: every two of them once, or some pairs at random.
 
     A class of n texts has n (n - 1) / 2 pairs; with ``per_class`` no more than that
     number are ever made. A text that occurs in several classes is left out.
 
     Args:
         texts: DataFrame text, label (of any type).
-        per_class: at most so many pairs of each class; None for all, up to 10,000,000.
-        seed: of the random draw.
+        per_class: maximum number of pairs of each class; None for all, up to 10,000,000
+            in total.
+        seed: seed of the random draw.
 
     Returns:
-        DataFrame anchor, positive, label, class by class. ``attrs["counts"]``: what
-        became of the texts, how many pairs there could be, and which are left out.
+        DataFrame anchor, positive, label, class by class. `counts` has the texts and
+        those left out, the possible pairs, and those left out.
 
     Raises:
         ValueError: if ``texts`` lacks a column, has no rows or an empty cell, or no
-            class of two texts; if ``per_class`` is below 1, or None with more pairs.
+            class of two texts; if ``per_class`` is below 1, or None with more pairs
+            than that.
     """
     _check_number("per_class", per_class)
-    table, counts = _by_class(texts)
+    table, numbers = _by_class(texts)
     sizes = np.bincount(table["class"])
     totals = sizes * (sizes - 1) // 2
     possible = int(totals.sum())
@@ -196,21 +202,29 @@ def positive_pairs_from_classes(
         anchors.append(first + earlier)
         positives.append(first + later)
     rows = np.concatenate(anchors)
-    named = table["text"].to_numpy()
+    values = table["text"].to_numpy()
     result = pd.DataFrame(
         {
-            "anchor": named[rows],
-            "positive": named[np.concatenate(positives)],
+            "anchor": values[rows],
+            "positive": values[np.concatenate(positives)],
             "label": table["label"].to_numpy()[rows],
         }
     )
-    counts |= {
-        "possible pairs": possible,
-        "left out by per_class": possible - len(result),
-        "pairs": len(result),
-    }
-    result.attrs = {"counts": counts}
-    return result
+    return _converted(
+        result,
+        {
+            **numbers,
+            "possible pairs": possible,
+            "left out by per_class": possible - len(result),
+            "pairs": len(result),
+        },
+    )
+
+
+def _converted(table: pd.DataFrame, numbers: dict[str, int]) -> pd.DataFrame:
+    """Store what was counted; the attributes of the input are not the table's."""
+    table.attrs = {}
+    return with_counts(table, numbers)
 
 
 def _check_number(name: str, number: int | None) -> None:
@@ -219,7 +233,7 @@ def _check_number(name: str, number: int | None) -> None:
 
 
 def _by_class(texts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Texts of one class each, class by class, with its number, and the counts."""
+    """Texts of one class only, sorted by its number, and what was counted."""
     table = require_columns(texts, "texts", CLASSES.columns)
     checked = check_rows(table[["text"]], Format(CLASSES.name, ("text",)), "texts")
     table = checked.assign(label=table["label"])
@@ -238,17 +252,17 @@ def _by_class(texts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
             "texts must hold a class of at least two texts. "
             f"Received: {len(single)} texts of as many classes"
         )
-    counts = {
+    numbers = {
         "texts": len(table),
         "left out as equal": len(table) - len(distinct),
         "left out, of several classes": len(distinct) - len(single),
         "alone in their class": int(alone.sum()),
     }
-    return single.sort_values("class", kind="stable", ignore_index=True), counts
+    return single.sort_values("class", kind="stable", ignore_index=True), numbers
 
 
 def _drawn(total: int, most: int | None, generator: np.random.Generator) -> np.ndarray:
-    """The numbers below ``total``, or ``most`` of them at random, in order."""
+    """The numbers below ``total``, or ``most`` of them drawn at random, ascending."""
     if most is None or total <= most:
         return np.arange(total)
     return np.sort(generator.choice(total, most, replace=False))

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 
 from usetune.data import sources
+from usetune.data.counts import with_counts
 from usetune.data.tables import read_table
 
 _COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
 
 
 def load_occupations(*paths: str | Path) -> pd.DataFrame:
-    """Read ESCO's occupations, one file or one for each language.
+    """Read ESCO's occupations from one file, or from one for each language.
 
     Without a path they come from ``esco/occupations_*.csv`` in the folder that
     ``USETUNE_DATA`` names: ESCO sends its download by e-mail, so that nothing can be
-    fetched here. Where there is none, the occupations that this project ships are read,
+    downloaded here. If there is none, the occupations that this project ships are read,
     with a warning.
 
     Args:
@@ -30,8 +31,8 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
 
     Returns:
         DataFrame of these columns and language, one row per row of the files; all
-        ``str`` but altLabels, which is a list of ``str``. ``attrs["counts"]``: rows,
-        occupations, and for each language the occupations it lacks.
+        ``str`` except altLabels, which is a list of ``str``. `counts` has the rows, the
+        occupations, and for each language the occupations that it lacks;
         ``attrs["source"]`` says which occupations they are.
 
     Raises:
@@ -65,13 +66,15 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
     if (codes > 1).any():
         raise ValueError(f"{names}: {codes.idxmax()} has {codes.max()} ISCO codes")
     languages = occupations.groupby("language").size()
-    occupations.attrs["counts"] = {
-        "rows": len(occupations),
-        "occupations": len(codes),
-        **{f"missing in {name}": len(codes) - n for name, n in languages.items()},
-    }
     occupations.attrs["source"] = source
-    return occupations
+    return with_counts(
+        occupations,
+        {
+            "rows": len(occupations),
+            "occupations": len(codes),
+            **{f"missing in {name}": len(codes) - n for name, n in languages.items()},
+        },
+    )
 
 
 def _read(path: str | Path) -> pd.DataFrame:
@@ -102,7 +105,7 @@ def _refuse(path: str | Path, column: str, wrong: pd.Series, what: str) -> None:
 
 
 def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
-    """Every label as it stands in the file, an occupation's preferred one first.
+    """List every label as it stands in the file, the preferred one first.
 
     Args:
         occupations: as `load_occupations` returns.
@@ -127,7 +130,7 @@ def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
 
 
 def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
-    """Every label of every occupation, once.
+    """List every label of every occupation once.
 
     Args:
         occupations: as `load_occupations` returns.
@@ -135,19 +138,21 @@ def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:
     Returns:
         DataFrame conceptUri, iscoGroup, language, text, preferred (bool) and shared
         (bool: other occupations have a label of the same text), no text twice in an
-        occupation. ``attrs["counts"]``: labels read, repeated in their occupation and
-        left out, kept, and how many of the texts kept are shared.
+        occupation. `counts` has the labels read, those left out because they are
+        repeated in their occupation, those kept, and the number of shared texts.
     """
     labels = all_labels(occupations)
-    # Preferred labels first, so that it is their copies that go.
+    # Preferred labels first, so that their copies are dropped and not they.
     labels = labels.sort_values("preferred", ascending=False, kind="stable")
     kept = labels.drop_duplicates(["conceptUri", "text"]).reset_index(drop=True)
     owners = kept.groupby("text")["conceptUri"].transform("nunique")
     kept["shared"] = owners > 1
-    kept.attrs["counts"] = {
-        "labels": len(labels),
-        "repeated in their occupation": len(labels) - len(kept),
-        "kept": len(kept),
-        "texts shared by occupations": kept.loc[kept["shared"], "text"].nunique(),
-    }
-    return kept
+    return with_counts(
+        kept,
+        {
+            "labels": len(labels),
+            "repeated in their occupation": len(labels) - len(kept),
+            "kept": len(kept),
+            "texts shared by occupations": kept.loc[kept["shared"], "text"].nunique(),
+        },
+    )

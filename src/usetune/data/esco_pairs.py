@@ -1,11 +1,24 @@
-"""ESCO occupations → positive pairs."""
+"""Training pairs from ESCO's occupations: positive pairs and scored pairs."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from usetune.data.counts import counts, with_counts
 from usetune.data.esco import all_labels, occupation_labels
 from usetune.similarity import angular_similarity
 
+# Targets of scored pairs: a preferred label with its description, with another label of
+# its occupation, with a text of another occupation.
+COSINE_DESCRIPTION = 1.0
+COSINE_ALTERNATIVE = 0.7
+COSINE_UNRELATED = 0.0
+# The target for texts of two occupations whose ISCO codes agree in their first 0, 1, …
+# digits: the nearer the groups the higher, and always lower than for another label.
+COSINE_OF_COMMON_DIGITS = (COSINE_UNRELATED, 0.1, 0.2, 0.35, 0.5)
+# Occupations whose ISCO codes agree in this many digits are not called unrelated.
+_RELATED_DIGITS = 2
 _MINOR_GROUP_DIGITS = 3
 
 
@@ -21,11 +34,11 @@ def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
     Returns:
         DataFrame anchor (a label), positive (the preferred label in the first of the
         file's languages), occupation (conceptUri) and group (ISCO minor group, three
-        digits), one row for each further label. ``attrs["counts"]``: as of
-        `occupation_labels`, and the labels left out as shared.
+        digits), one row for each further label. `counts` has the counts of
+        `occupation_labels`, the labels left out as shared, and the pairs.
     """
     labels = occupation_labels(occupations)
-    names = _names(labels)
+    names = labels[labels["preferred"]].drop_duplicates("conceptUri")
     pairs = labels.drop(index=names.index).merge(
         names[["conceptUri", "text"]], on="conceptUri", suffixes=("", "_name")
     )
@@ -38,37 +51,24 @@ def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
             "group": kept["iscoGroup"].str[:_MINOR_GROUP_DIGITS],
         }
     ).reset_index(drop=True)
-    result.attrs["counts"] = {
-        **labels.attrs["counts"],
-        "left out as shared": len(pairs) - len(kept),
-        "pairs": len(result),
-    }
-    return result
-
-
-def _names(labels: pd.DataFrame) -> pd.DataFrame:
-    """Of each occupation the preferred label in the first of its languages."""
-    return labels[labels["preferred"]].drop_duplicates("conceptUri")
-
-
-COSINE_DESCRIPTION = 1.0
-COSINE_ALTERNATIVE = 0.7
-COSINE_UNRELATED = 0.0
-# The target for texts of two occupations whose ISCO codes agree in their first 0, 1, …
-# digits: nearer groups are more alike, and all less than a label and its alternative.
-COSINE_OF_COMMON_DIGITS = (COSINE_UNRELATED, 0.1, 0.2, 0.35, 0.5)
-# Occupations whose ISCO codes agree in so many digits are not called unrelated.
-_RELATED_DIGITS = 2
+    return with_counts(
+        result,
+        {
+            **counts(labels),
+            "left out as shared": len(pairs) - len(kept),
+            "pairs": len(result),
+        },
+    )
 
 
 def scored_pairs_from_occupations(
     occupations: pd.DataFrame,
-    anchors: list[str] | None = None,
+    anchors: Sequence[str] | None = None,
     unrelated: int = 2,
     isco_distance: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Make training pairs by the article's scheme.
+    """Make scored pairs by the article's scheme.
 
     Each anchor, an English preferred label, is paired with its own descriptions
     (cosine 1), with its alternative labels and its labels in other languages (0.7),
@@ -77,20 +77,21 @@ def scored_pairs_from_occupations(
     Args:
         occupations: as `load_occupations` returns.
         anchors: English preferred labels. Default: all of them.
-        unrelated: pairs with other occupations for each pair with the own one.
+        unrelated: number of pairs with texts of other occupations for each pair with a
+            text of the anchor's own occupation.
         isco_distance: False draws the other texts from other ISCO sub-major groups,
-            all of cosine 0. True draws them evenly from the distances in ISCO that
-            there are, with the cosines of `COSINE_OF_COMMON_DIGITS`.
-        seed: of the draw and of the order of the rows.
+            all with cosine 0. True draws them evenly from all distances in ISCO that
+            occur, with the cosines of `COSINE_OF_COMMON_DIGITS`.
+        seed: seed of the draw and of the order of the rows.
 
     Returns:
         DataFrame base, ref (str), similarity (float64 in [0.5, 1]) in random order; no
-        pair twice. ``attrs["counts"]``: pairs of each kind, and texts of the own
-        occupation left out as repeated.
+        pair occurs twice. `counts` has the pairs of each cosine, and the texts left out
+        because they are repeated in their occupation.
 
     Raises:
-        ValueError: if an anchor is no English preferred label, or too few texts of
-            other occupations exist.
+        ValueError: if an anchor is not an English preferred label, or there are too few
+            texts of other occupations.
     """
     english = occupations[occupations["language"] == "en"].set_index("preferredLabel")
     if anchors is None:
@@ -100,76 +101,80 @@ def scored_pairs_from_occupations(
         raise ValueError(f"anchors that are no English preferred label: {unknown}")
     generator = np.random.default_rng(seed)
     texts = _texts(occupations)
-    of_occupation = texts.groupby("conceptUri").indices
+    rows_of = texts.groupby("conceptUri").indices
     others = _OtherTexts(texts, isco_distance)
     pairs, repeated = [], 0
     for anchor in anchors:
         uri, code = english.loc[anchor, ["conceptUri", "iscoGroup"]]
-        own = texts.iloc[of_occupation[uri]]
+        own = texts.iloc[rows_of[uri]]
         kept = own[own["text"] != anchor].drop_duplicates("text")
         # The anchor itself is one of its labels.
         repeated += len(own) - len(kept) - 1
-        count = unrelated * len(kept)
         drawn, cosines = others.draw(
-            anchor, code, kept["text"].to_numpy(), count, generator
+            anchor, code, kept["text"], unrelated * len(kept), generator
         )
-        refs = [*kept["text"], *drawn]
-        cosine = [*kept["cosine"], *cosines]
-        pairs.append(pd.DataFrame({"base": anchor, "ref": refs, "cosine": cosine}))
+        refs, cosines = [*kept["text"], *drawn], [*kept["cosine"], *cosines]
+        pairs.append(pd.DataFrame({"base": anchor, "ref": refs, "cosine": cosines}))
     table = pd.concat(pairs, ignore_index=True)
     table["similarity"] = np.asarray(angular_similarity(table["cosine"].to_numpy()))
+    numbers = table["cosine"].value_counts().sort_index(ascending=False)
     order = generator.permutation(len(table))
-    counts = table["cosine"].value_counts().sort_index(ascending=False)
     table = table.loc[order, ["base", "ref", "similarity"]].reset_index(drop=True)
-    table.attrs["counts"] = {
-        **{f"pairs of cosine {cosine:g}": int(n) for cosine, n in counts.items()},
-        "repeated in their occupation": repeated,
-    }
-    return table
+    return with_counts(
+        table,
+        {
+            **{f"pairs of cosine {cosine:g}": int(n) for cosine, n in numbers.items()},
+            "repeated in their occupation": repeated,
+        },
+    )
+
+
+def _texts(occupations: pd.DataFrame) -> pd.DataFrame:
+    """Every text with its occupation, its ISCO code and its cosine to the anchor."""
+    labels = all_labels(occupations).assign(cosine=COSINE_ALTERNATIVE)
+    descriptions = occupations.assign(
+        text=occupations["description"], cosine=COSINE_DESCRIPTION
+    )
+    texts = pd.concat([descriptions, labels], ignore_index=True)
+    return texts[["conceptUri", "iscoGroup", "text", "cosine"]]
 
 
 class _OtherTexts:
-    """Draws texts of other occupations for an anchor."""
+    """Draws texts of other occupations for an anchor.
+
+    Args:
+        texts: as `_texts` returns.
+        isco_distance: see `scored_pairs_from_occupations`.
+    """
 
     def __init__(self, texts: pd.DataFrame, isco_distance: bool) -> None:
         self._isco_distance = isco_distance
         self._texts = texts[["text", "iscoGroup"]].drop_duplicates()
-        self._between: dict[tuple[str, str | None], np.ndarray] = {}
-
-    def _classes(self, code: str) -> list[tuple[np.ndarray, float]]:
-        """Texts and their cosine, for each distance that is drawn from."""
-        if not self._isco_distance:
-            return [(self._ring("", code[:_RELATED_DIGITS]), COSINE_UNRELATED)]
-        prefixes = [code[:digits] for digits in range(len(code) + 1)]
-        return [
-            (self._ring(outer, inner), COSINE_OF_COMMON_DIGITS[len(outer)])
-            for outer, inner in zip(prefixes, [*prefixes[1:], None], strict=True)
-        ]
-
-    def _ring(self, outer: str, inner: str | None) -> np.ndarray:
-        """Sorted texts under one ISCO prefix and under no occupation of another."""
-        if (outer, inner) not in self._between:
-            within = self._under(outer)
-            if inner is not None:
-                within = _without(within, self._under(inner))
-            self._between[outer, inner] = within
-        return self._between[outer, inner]
-
-    def _under(self, prefix: str) -> np.ndarray:
-        within = self._texts["iscoGroup"].str.startswith(prefix)
-        return np.unique(self._texts.loc[within, "text"].to_numpy(dtype=object))
+        self._rings: dict[tuple[str, str | None], np.ndarray] = {}
 
     def draw(
         self,
         anchor: str,
         code: str,
-        own: np.ndarray,
+        own: Sequence[str],
         count: int,
         generator: np.random.Generator,
     ) -> tuple[list[str], list[float]]:
-        own = np.append(own, anchor)
+        """Draw texts, none twice, and give each its cosine.
+
+        Args:
+            anchor: a label.
+            code: ISCO code of its occupation.
+            own: the other texts of its occupation.
+            count: number of texts to draw.
+            generator: draws them.
+
+        Raises:
+            ValueError: if there are fewer texts.
+        """
+        left_out = np.array([*own, anchor], dtype=object)
         classes = [
-            (_without(texts, own), cosine) for texts, cosine in self._classes(code)
+            (_without(texts, left_out), cosine) for texts, cosine in self._classes(code)
         ]
         available = sum(len(texts) for texts, _ in classes)
         if count > available:
@@ -188,6 +193,29 @@ class _OtherTexts:
             cosines += [cosine] * share
         return drawn, cosines
 
+    def _classes(self, code: str) -> list[tuple[np.ndarray, float]]:
+        """The texts at each distance that is drawn from, with their cosine."""
+        if not self._isco_distance:
+            return [(self._ring("", code[:_RELATED_DIGITS]), COSINE_UNRELATED)]
+        prefixes = [code[:digits] for digits in range(len(code) + 1)]
+        return [
+            (self._ring(outer, inner), COSINE_OF_COMMON_DIGITS[len(outer)])
+            for outer, inner in zip(prefixes, [*prefixes[1:], None], strict=True)
+        ]
+
+    def _ring(self, outer: str, inner: str | None) -> np.ndarray:
+        """Sorted texts that occur under one ISCO prefix and nowhere under another."""
+        if (outer, inner) not in self._rings:
+            within = self._under(outer)
+            if inner is not None:
+                within = _without(within, self._under(inner))
+            self._rings[outer, inner] = within
+        return self._rings[outer, inner]
+
+    def _under(self, prefix: str) -> np.ndarray:
+        within = self._texts["iscoGroup"].str.startswith(prefix)
+        return np.unique(self._texts.loc[within, "text"].to_numpy(dtype=object))
+
 
 def _without(ordered: np.ndarray, left_out: np.ndarray) -> np.ndarray:
     """A sorted array without some of its values."""
@@ -195,13 +223,3 @@ def _without(ordered: np.ndarray, left_out: np.ndarray) -> np.ndarray:
     inside = places < len(ordered)
     places, left_out = places[inside], left_out[inside]
     return np.delete(ordered, places[ordered[places] == left_out])
-
-
-def _texts(occupations: pd.DataFrame) -> pd.DataFrame:
-    """Every text with its occupation, its ISCO code and its cosine to the anchor."""
-    labels = all_labels(occupations).assign(cosine=COSINE_ALTERNATIVE)
-    descriptions = occupations.assign(
-        text=occupations["description"], cosine=COSINE_DESCRIPTION
-    )
-    texts = pd.concat([descriptions, labels], ignore_index=True)
-    return texts[["conceptUri", "iscoGroup", "text", "cosine"]]

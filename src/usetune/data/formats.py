@@ -1,6 +1,7 @@
 """The formats of training data: their columns and what these may hold."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +47,10 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
 
     Args:
         table: training data.
-        name: of the format, where the columns would fit several.
+        name: name of the format, where the columns would fit several.
 
     Raises:
-        ValueError: if no format fits, several do, or not the one that was named.
+        ValueError: if no format fits, several do, or the one named does not.
     """
     named = [format for format in FORMATS if name in (None, format.name)]
     if not named:
@@ -86,13 +87,13 @@ def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame
 
     Returns:
         DataFrame of the texts, the similarity (float64) or label (int64), and the
-        columns occupation and group where there are any. Index as of ``table``.
+        columns occupation and group where there are any, with the index of ``table``.
 
     Raises:
         ValueError: naming ``source``, column, the first rows at fault (counted from 1)
             and what they hold, if there are no rows, or a cell is wrong: a text that
-            is empty or none, a similarity outside of [0, 1], a label that is no whole
-            number from 0 (`BINARY`: 0 or 1).
+            is empty or missing, a similarity outside of [0, 1], a label that is not a
+            whole number from 0 (`BINARY`: 0 or 1).
     """
     if table.empty:
         raise ValueError(f"{source} has no rows")
@@ -132,7 +133,9 @@ def _numbers(cells: pd.Series) -> pd.Series:
     return pd.to_numeric(cells, errors="coerce").astype("float64")
 
 
-def _cells(expected: str, are_right: object, numbers: bool = False) -> pa.Column:
+def _cells(
+    expected: str, are_right: Callable[[pd.Series], pd.Series], numbers: bool = False
+) -> pa.Column:
     return pa.Column(
         checks=pa.Check(are_right, error=expected, ignore_na=False),
         parsers=[pa.Parser(_numbers)] if numbers else None,

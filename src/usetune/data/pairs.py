@@ -33,10 +33,10 @@ def load_pairs(
 
     Args:
         source: a UTF-8 CSV file, JSON Lines (``.jsonl``), Parquet (``.parquet``), or a
-            DataFrame. Texts of a file are kept as they are written, "NA" and "null"
-            too.
-        names: new names for columns:
-            {"alternative label": "anchor", "label": "positive"}, say.
+            DataFrame. Texts of a file are kept as they are written, even "NA" and
+            "null".
+        names: new names for columns, such as
+            {"alternative label": "anchor", "label": "positive"}.
         format: the name of the format, where the columns would fit several.
 
     Returns:
@@ -48,8 +48,8 @@ def load_pairs(
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, and the rows (counted from 1, without the header)
             or column at fault: no content, not UTF-8, not of its format, a column
-            missing, a cell empty, a similarity that is no number in [0, 1], a label
-            that is no whole number.
+            missing, a cell empty, a similarity that is not a number in [0, 1], a label
+            that is not a whole number.
     """
     columns = [known.columns for known in FORMATS]
     if isinstance(source, pd.DataFrame):

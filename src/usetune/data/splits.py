@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from usetune.data.counts import with_counts
 from usetune.data.formats import GROUP_COLUMNS, text_columns
 
 
@@ -16,20 +17,20 @@ def split_pairs(
 
     Args:
         pairs: DataFrame as `load_pairs` or `positive_pairs_from_occupations` returns.
-        validation_split: share of the rows to validate on, or of the groups, between 0
+        validation_split: share of the rows, or of the groups, to validate on, between 0
             and 1.
         how: "stratified" draws at random, the same share of each third of the
-            similarities' range. "couples" draws two texts of one class at a time, so
-            that each has a positive, for texts with a class. "group" draws whole
-            groups, so that what is validated on is new: rows of other groups that hold
-            a text of the validation set are left out of both parts and counted in
-            ``attrs["counts"]`` of the training set. "tail" takes the last rows, as
-            Keras' ``validation_split`` and the article do: sound only if the rows come
-            in random order.
-        seed: of the random draw.
+            similarities' range. "couples", for texts with a class, draws two texts of
+            one class at a time, so that each has a positive. "group" draws whole
+            groups, so that the validation set is new to the encoder: rows of other
+            groups that hold one of its texts are left out of both parts. "tail" takes
+            the last rows, as Keras' ``validation_split`` and the article do: sound only
+            if the rows are in random order.
+        seed: seed of the random draw.
 
     Returns:
         (training, validation), each with at least one row, in the order of ``pairs``.
+        `counts` of the training set has the rows of both and those left out.
 
     Raises:
         ValueError: if either part would be empty, an argument is out of range, or
@@ -58,13 +59,13 @@ def split_pairs(
             f"with how={how!r}, validation_split={validation_split}; expected at least "
             "2 rows, or 2 groups without common texts"
         )
-    training.attrs["counts"] = {
+    numbers = {
         "pairs": len(pairs),
         "training": len(training),
         "validation": len(validation),
         "left out, with a text of the validation": int(left_out.sum()),
     }
-    return training, validation
+    return with_counts(training, numbers), validation
 
 
 def _tail(pairs: pd.DataFrame, share: float, _: np.random.Generator) -> np.ndarray:
@@ -128,7 +129,7 @@ def _shares_a_text(pairs: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
 
 
 def check_leaks(training: pd.DataFrame, validation: pd.DataFrame) -> None:
-    """Refuse training pairs that give the validation away.
+    """Refuse training pairs that reveal the validation set.
 
     Args:
         training: DataFrame of pairs.
