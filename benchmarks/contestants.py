@@ -35,7 +35,7 @@ class Round:
 
 
 def sentences() -> list[str]:
-    from usetune import load_sts
+    from usetune.data import load_sts
 
     pairs = load_sts("train" if "USETUNE_DATA" in os.environ else "dev")
     return list(dict.fromkeys([*pairs["sentence1"], *pairs["sentence2"]]))[:SENTENCES]
@@ -256,7 +256,7 @@ def _article_data(pairs: object) -> tuple:
 
 def _one_by_one(encoder: object) -> float:
     """Score STS by `CALLS` calls; returns the seconds of the other calls."""
-    from usetune import load_sts
+    from usetune.data import load_sts
 
     pairs = load_sts("dev")
     texts = [*pairs["sentence1"], *pairs["sentence2"]]

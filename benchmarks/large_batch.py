@@ -31,7 +31,7 @@ def train(way: str) -> None:
     fine_tune(
         load_encoder(),
         pairs[:PAIRS],
-        validation=pairs[PAIRS:],
+        validation_data=pairs[PAIRS:],
         loss=loss if way == "at once" else Cached(loss, int(way)),
         batch_size=PAIRS,
         epochs=2,

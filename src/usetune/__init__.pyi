@@ -16,7 +16,6 @@ from .data import check_leaks as check_leaks
 from .data import load_article_pairs as load_article_pairs
 from .data import load_occupations as load_occupations
 from .data import load_pairs as load_pairs
-from .data import load_sts as load_sts
 from .data import split_pairs as split_pairs
 from .devices import prepare_device as prepare_device
 from .encoders import Encoder as Encoder
@@ -31,6 +30,7 @@ from .sharing import model_card as model_card
 from .similarity import angular_similarity as angular_similarity
 from .similarity import cosine_similarity as cosine_similarity
 from .training import ARTICLE_RECIPE as ARTICLE_RECIPE
+from .training import EarlyStopping as EarlyStopping
 from .training import build_siamese as build_siamese
 from .training import fine_tune as fine_tune
 from .training import fine_tune_soup as fine_tune_soup
@@ -40,6 +40,7 @@ from .training import suggest_loss as suggest_loss
 __all__ = [
     "ARTICLE_RECIPE",
     "DomainEvaluator",
+    "EarlyStopping",
     "Encoder",
     "RetrievalEvaluator",
     "STSEvaluator",
@@ -61,7 +62,6 @@ __all__ = [
     "load_encoder",
     "load_occupations",
     "load_pairs",
-    "load_sts",
     "losses",
     "model_card",
     "plot_similarity",

@@ -112,7 +112,7 @@ def test_fine_tuning():
     source = TinyEncoder(seed=1)
     cut = source.truncate(8)
     before, whole = cut.encode(TEXTS), source.encode(TEXTS)
-    tuned = fine_tune(cut, PAIRS, validation=PAIRS, epochs=8, monitor="loss")
+    tuned = fine_tune(cut, PAIRS, validation_data=PAIRS, epochs=8)
     assert tuned.history["val_loss"].is_monotonic_decreasing
     assert isinstance(tuned.encoder, ProjectedEncoder) and tuned.encoder.dim == 8
     embeddings = tuned.encoder.encode(TEXTS)
@@ -126,7 +126,7 @@ def test_fine_tuning():
 def test_fine_tuning_with_matryoshka():
     cut = TinyEncoder(seed=1).truncate(8)
     loss = Matryoshka(MultipleNegativesRanking(), [8, 4])
-    settings = {"validation": PAIRS, "monitor": "loss"}
+    settings = {"validation_data": PAIRS}
     tuned = fine_tune(cut, PAIRS, loss=loss, epochs=4, **settings)
     assert tuned.history["val_loss"].is_monotonic_decreasing
     assert tuned.encoder.truncate(4).encode(TEXTS).shape == (len(TEXTS), 4)
@@ -136,7 +136,7 @@ def test_export(small, tmp_path):
     """Truncated, tuned, exported, and loaded where there is no usetune."""
     pairs = pd.DataFrame({"anchor": TEXTS[:4], "positive": TEXTS[1:5]})
     cut = small.truncate(64)
-    tuned = fine_tune(cut, pairs, epochs=1, validation=pairs).encoder
+    tuned = fine_tune(cut, pairs, epochs=1, validation_data=pairs).encoder
     expected = tuned.encode(TEXTS)
     assert np.abs(expected - cut.encode(TEXTS)).max() > 1e-5
     tuned.export(tmp_path / "model")

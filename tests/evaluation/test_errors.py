@@ -4,7 +4,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune import load_sts, sts_benchmark
+from usetune import sts_benchmark
+from usetune.data import load_sts
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
 

@@ -4,6 +4,7 @@ import html
 import io
 import re
 import socket
+from dataclasses import replace
 
 import huggingface_hub
 import numpy as np
@@ -61,7 +62,7 @@ def pairs():
 @pytest.fixture(scope="module")
 def tuned(tiny, pairs):
     loss = Matryoshka(MultipleNegativesRanking(), [16, 8])
-    return usetune.fine_tune(tiny, pairs, validation=pairs, loss=loss, epochs=3)
+    return usetune.fine_tune(tiny, pairs, validation_data=pairs, loss=loss, epochs=3)
 
 
 def tables(markdown):
@@ -159,7 +160,7 @@ def test_scores_are_beside_each_other(tuned):
 def test_training_details(tuned):
     markdown = card(tuned)
     _, _, columns, sample, settings, log = tables(markdown)
-    lengths = tuned.training["anchor"].map(len)
+    lengths = tuned.data[0].training["anchor"].map(len)
     assert columns[1] == [
         "anchor",
         "characters",
@@ -172,7 +173,7 @@ def test_training_details(tuned):
     assert ["seed", "0"] in settings and ["steps_per_epoch", "1"] in settings
     assert settings[-1][1].startswith("FusedAdam(learning_rate=CosineDecay(")
     assert "None" not in str(settings)
-    kept = tuned.record["kept_epoch"]
+    kept = tuned.record.runs[0].kept_epoch
     assert log[0] == ["epoch", *tuned.history.columns]
     assert log[1][:2] == ["0", "–"] and len(log) == 5
     values = tuned.history.to_numpy()
@@ -181,28 +182,27 @@ def test_training_details(tuned):
     assert len(bold) == 1 and bold[0].startswith(f"| **{kept}** |")
     loss = "Matryoshka(reduction=sum_over_batch_size, loss=MultipleNegativesRanking("
     assert loss in html.unescape(markdown)
-    versions = tuned.record["versions"]
+    versions = tuned.record.versions
     assert f"tensorflow {versions['tensorflow']}" in markdown
 
 
 def test_a_long_cell_is_cut(tuned, tiny):
-    record = dict(tuned.record, data=[dict(tuned.record["data"][0])])
-    training = dict(record["data"][0]["training"])
-    training["sample"] = [{"anchor": "x" * 201, "positive": "y" * 200}]
-    record["data"][0]["training"] = training
-    changed = FineTuned(tiny, tuned.history, None, None, record)
+    (data,) = tuned.record.data
+    data = replace(data, sample=[{"anchor": "x" * 201, "positive": "y" * 200}])
+    record = replace(tuned.record, data=(data,))
+    changed = replace(tuned, encoder=tiny, record=record)
     assert tables(card(changed))[3][1] == ["x" * 200 + " …", "y" * 200]
 
 
 def test_what_a_resumed_training_says(tuned):
-    record = tuned.record | {"resumed": 2, "seconds": 1234.5}
-    changed = FineTuned(tuned.encoder, tuned.history, None, None, record)
+    run = replace(tuned.record.runs[0], resumed=2, seconds=1234.5)
+    changed = replace(tuned, record=replace(tuned.record, runs=(run,)))
     assert "took 1,234.5 seconds from epoch 3 on." in card(changed)
     assert "from epoch" not in card(tuned).split("### Environment")[1]
 
 
 def test_an_average_names_its_members(tiny, pairs):
-    settings = {"validation": pairs, "members": 3, "seed": 7, "epochs": 2}
+    settings = {"validation_data": pairs, "members": 3, "seed": 7, "epochs": 2}
     soup = usetune.fine_tune_soup(tiny, pairs, **settings)
     markdown = card(soup)
     assert (
@@ -210,21 +210,20 @@ def test_an_average_names_its_members(tiny, pairs):
         "start, on the same data, with the seeds 7, 8, 9." in markdown
     )
     *_, given, members, log = tables(markdown)
-    assert ["seed", "[7, 8, 9]"] in given
+    assert ["seed", "7, 8, 9"] in given
     assert members[0] == ["member", "seed", "epochs", "steps", "kept epoch"]
-    outcomes = soup.record["members"]
-    for row, own in zip(members[1:], outcomes, strict=True):
-        expected = (own[key] for key in ("seed", "epochs", "steps", "kept_epoch"))
+    runs = soup.record.runs
+    for row, run in zip(members[1:], runs, strict=True):
+        expected = (run.seed, run.epochs, run.steps, run.kept_epoch)
         assert row[1:] == [str(value) for value in expected]
     assert [row[0] for row in members[1:]] == ["0", "1", "2"]
     assert log[0] == ["member", "epoch", *soup.history.columns]
     assert [row[:2] for row in log[1:]] == [[m, e] for m in "012" for e in "012"]
     bold = [line for line in markdown.splitlines() if line.startswith("| **")]
     assert [line.split(" | ")[:2] for line in bold] == [
-        [f"| **{place}**", f"**{own['kept_epoch']}**"]
-        for place, own in enumerate(outcomes)
+        [f"| **{place}**", f"**{run.kept_epoch}**"] for place, run in enumerate(runs)
     ]
-    seconds = ", ".join(f"{own['seconds']:,} seconds" for own in outcomes)
+    seconds = ", ".join(f"{run.seconds:,} seconds" for run in runs)
     assert f"Training took {seconds}." in markdown
     assert "tuned on a data set of 20 examples" in markdown
 

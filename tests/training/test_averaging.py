@@ -1,4 +1,4 @@
-import json
+import dataclasses
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from usetune import (
 )
 from usetune.data.sources import shipped
 from usetune.encoders.base import ProjectedEncoder
-from usetune.training import trade_off
+from usetune.training import TrainingSet, trade_off
 
 QUIET = pytest.mark.filterwarnings("ignore:.*worse than its base", "ignore:.*collapsed")
 
@@ -30,10 +30,11 @@ def test_the_soup_is_the_average_of_its_members(base):
     soup = fine_tune_soup(small, pairs, members=3, seed=5, epochs=1)
     # One split: the validation is held out from every member.
     training, validation = split_pairs(pairs, seed=5)
-    pd.testing.assert_frame_equal(soup.training, training)
-    pd.testing.assert_frame_equal(soup.validation, validation)
+    (data,) = soup.data
+    pd.testing.assert_frame_equal(data.training, training)
+    pd.testing.assert_frame_equal(data.validation, validation)
     members = [
-        fine_tune(small, training, validation=validation, seed=seed, epochs=1)
+        fine_tune(small, training, validation_data=validation, seed=seed, epochs=1)
         for seed in (5, 6, 7)
     ]
     weights = [member.encoder.variables for member in members]
@@ -43,24 +44,30 @@ def test_the_soup_is_the_average_of_its_members(base):
     assert soup.history.index.names == ["member", "epoch"]
     for number, member in enumerate(members):
         pd.testing.assert_frame_equal(soup.history.loc[number], member.history)
-    assert [own["seed"] for own in soup.record["members"]] == [5, 6, 7]
+    assert [run.seed for run in soup.record.runs] == [5, 6, 7]
 
 
 @QUIET
 def test_a_soup_of_several_data_sets(tiny):
-    pairs = {"one": example_pairs(), "two": example_pairs(16)}
-    soup = fine_tune_soup(
-        tiny,
-        pairs,
-        validation={"two": pairs["two"]},
-        members=2,
-        epochs=1,
-        split="tail",
-    )
-    assert list(soup.training) == list(soup.validation) == ["one", "two"]
-    pd.testing.assert_frame_equal(soup.validation["two"], pairs["two"])
-    one = pd.concat([soup.training["one"], soup.validation["one"]], ignore_index=True)
-    pd.testing.assert_frame_equal(one, pairs["one"])
+    sets = [
+        TrainingSet(example_pairs(), split="tail", name="one"),
+        TrainingSet(example_pairs(16), example_pairs(16), name="two"),
+    ]
+    soup = fine_tune_soup(tiny, sets, members=2, epochs=1)
+    assert soup.data == tuple(sets)
+    pd.testing.assert_frame_equal(sets[1].validation, example_pairs(16))
+    one = pd.concat([sets[0].training, sets[0].validation], ignore_index=True)
+    pd.testing.assert_frame_equal(one, example_pairs())
+
+
+@QUIET
+def test_each_member_has_an_optimizer_of_its_own(tiny):
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, 9)
+    optimizer = keras.optimizers.Adam(rate)
+    settings = {"members": 2, "seed": 3, "epochs": 1}
+    soup = fine_tune_soup(tiny, example_pairs(), optimizer=optimizer, **settings)
+    assert soup.record.optimizer["learning_rate"]["initial_learning_rate"] == 1e-3
+    assert not optimizer.built
 
 
 @QUIET
@@ -85,7 +92,7 @@ def test_each_member_has_its_checkpoint_and_its_logs(tiny, tmp_path):
     for a, b in zip(resumed.encoder.variables, whole.encoder.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     pd.testing.assert_frame_equal(resumed.history, whole.history)
-    assert [own["resumed"] for own in resumed.record["members"]] == [2, 1]
+    assert [run.resumed for run in resumed.record.runs] == [2, 1]
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["logs", "run.0.npz", "run.1.npz"]
     assert sorted(path.name for path in logs.iterdir()) == ["member_0", "member_1"]
@@ -95,19 +102,14 @@ def test_each_member_has_its_checkpoint_and_its_logs(tiny, tmp_path):
 @QUIET
 def test_the_record_of_a_soup(tiny):
     soup = fine_tune_soup(tiny, example_pairs(), members=2, seed=3, epochs=2)
-    record = soup.record
-    assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert record["settings"]["seed"] == [3, 4]
-    one = fine_tune(
-        tiny, soup.training, validation=soup.validation, seed=4, epochs=2
-    ).record
-    # What is told of each member is told of nothing else, and nothing is lost.
-    assert {*record["members"][1], *record} == {*one, "seed", "members"}
-    assert not {*record["members"][1]} & {*record}
-    for name in ("base", "data", "optimizer", "versions"):
-        assert record[name] == one[name]
-    for name in ("epochs", "steps", "best_epoch", "kept_epoch", "resumed"):
-        assert record["members"][1][name] == one[name]
+    one = fine_tune(tiny, soup.data, seed=4, epochs=2).record
+    for name in ("base", "data", "optimizer", "settings", "versions"):
+        assert getattr(soup.record, name) == getattr(one, name)
+    assert [run.seed for run in soup.record.runs] == [3, 4]
+    second = soup.record.runs[1]
+    assert dataclasses.replace(second, seconds=0) == dataclasses.replace(
+        one.runs[0], seconds=0
+    )
 
 
 def test_members_must_be_positive(base):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from usetune.evaluation.pair_metrics import named
 from usetune.evaluation.retrieval import RetrievalEvaluator
-from usetune.training.callbacks import BestEpoch, EvaluatorCallback
+from usetune.training.callbacks import BestEpoch, EarlyStopping, EvaluatorCallback
 from usetune.training.siamese import build_siamese
 
 QUERIES = {"q0": "data scientist", "q1": "pastry cook"}
@@ -66,16 +66,16 @@ def test_figures_of_one_name_are_refused(tiny):
     measures = [Scripted("x", [1.0, 1.0]), Scripted("x", [2.0, 2.0])]
     with pytest.raises(ValueError, match=r"different names.*twice: \['x'\]"):
         EvaluatorCallback(tiny, measures).measure()
-    loss = [Scripted("loss", [1.0, 1.0])]
+    loss = [Scripted("loss", [1.0, 1.0, 1.0])]
+    stopping = EarlyStopping("loss")
     for callback in (
         EvaluatorCallback(tiny, loss),
-        BestEpoch(tiny, loss, "x", {}, 0, 0.0),
+        BestEpoch(tiny, loss, stopping, {"loss": 1.0}),
     ):
         with pytest.raises(ValueError, match=r"names of the logs.*\['loss'\]"):
             callback.on_epoch_end(0, {"loss": 0.5})
-    watch = BestEpoch(tiny, measures, "x", {}, 0, 0.0)
     with pytest.raises(ValueError, match=r"twice: \['x'\]"):
-        watch.start({"loss": 1.0})
+        BestEpoch(tiny, measures, stopping, {"loss": 1.0})
 
 
 def test_named():
@@ -84,6 +84,6 @@ def test_named():
 
 
 def test_a_guard_needs_a_figure_from_before_training(tiny):
-    watch = BestEpoch(tiny, [], "val_loss", {"loss": 0.1}, patience=1, min_delta=0.0)
+    stopping = EarlyStopping(guard={"loss": 0.1})
     with pytest.raises(ValueError, match=r"guard must be among \['val_loss'\].*'loss'"):
-        watch.start({"loss": 1.0})
+        BestEpoch(tiny, [], stopping, {"loss": 1.0})

@@ -14,9 +14,14 @@ from usetune import fine_tune, load_occupations
 from usetune.data import positive_pairs_from_occupations
 from usetune.data.sources import shipped
 from usetune.losses import GIST
-from usetune.training import FusedAdam, warmup_cosine
+from usetune.training import EarlyStopping, FusedAdam, TrainingSet, warmup_cosine
 
-SETTINGS = {"epochs": 3, "batch_size": 8, "seed": 5, "patience": 9}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 8,
+    "seed": 5,
+    "early_stopping": EarlyStopping("length", patience=9),
+}
 
 # Dies by SIGKILL in the middle of epoch 2, without any cleaning up.
 KILLED = """
@@ -35,7 +40,7 @@ class Kill(keras.callbacks.Callback):
 
 base = load_encoder()
 fine_tune(
-    base, pairs(), evaluators=[Length()], monitor="length", checkpoint=sys.argv[1],
+    base, pairs(), evaluators=[Length()], checkpoint=sys.argv[1],
     callbacks=[Kill()], **SETTINGS
 )
 """
@@ -75,7 +80,6 @@ def run(base, path, callbacks=(), **changes):
         base,
         pairs(),
         evaluators=[Length()],
-        monitor="length",
         checkpoint=path,
         callbacks=callbacks,
         **{**SETTINGS, **changes},
@@ -133,7 +137,6 @@ def test_another_encoder_or_other_pairs_are_refused(base, checkpoint):
             base,
             other,
             evaluators=[Length()],
-            monitor="length",
             checkpoint=checkpoint,
             **SETTINGS,
         )
@@ -144,17 +147,18 @@ def test_another_guide_is_refused(tiny, tmp_path):
     """No configuration tells guides apart, only what they say."""
     path = tmp_path / "state.npz"
     settings = {"epochs": 1, "checkpoint": path}
-    sets = {"one": pairs(), "two": pairs()}
     fine_tune(tiny, pairs(), loss=GIST(tiny), **settings)
-    assert fine_tune(tiny, pairs(), loss=GIST(tiny.copy()), **settings).record[
-        "resumed"
-    ]
+    again = fine_tune(tiny, pairs(), loss=GIST(tiny.copy()), **settings)
+    assert again.record.runs[0].resumed
     with pytest.raises(ValueError, match=r"differs in \['data'\]"):
         fine_tune(tiny, pairs(), loss=GIST(TinyEncoder(seed=1)), **settings)
     path.unlink()
-    fine_tune(tiny, sets, loss={"two": GIST(tiny)}, **settings)
+    one = TrainingSet(pairs(), name="one")
+    two = TrainingSet(pairs(), loss=GIST(tiny), name="two")
+    fine_tune(tiny, [one, two], **settings)
+    other = TrainingSet(pairs(), loss=GIST(TinyEncoder(seed=1)), name="two")
     with pytest.raises(ValueError, match=r"differs in \['data two'\]"):
-        fine_tune(tiny, sets, loss={"two": GIST(TinyEncoder(seed=1))}, **settings)
+        fine_tune(tiny, [one, other], **settings)
 
 
 def test_a_guide_is_asked_once_for_each_text(tiny, tmp_path):
@@ -199,8 +203,7 @@ def test_patience_goes_on_too(tiny, tmp_path):
             tiny,
             pairs(),
             evaluators=[measure],
-            monitor="length",
-            patience=3,
+            early_stopping=EarlyStopping("length"),
             epochs=9,
             checkpoint=tmp_path / "state.npz",
             callbacks=callbacks,

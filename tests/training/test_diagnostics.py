@@ -1,5 +1,7 @@
 """Warnings that save a day."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +14,8 @@ from usetune.losses import (
     MultipleNegativesRanking,
     Triplet,
 )
-from usetune.training import FusedAdam
-from usetune.training.diagnostics import (
-    TrainingDiagnostics,
-    check_batches,
-    check_margin,
-)
+from usetune.training import FusedAdam, TrainingSet
+from usetune.training.diagnostics import TrainingDiagnostics, check_data
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
 
@@ -32,6 +30,16 @@ class Fixed:
         return self.embeddings[: len(texts)]
 
 
+def of_loss(loss):
+    """A training set as far as its loss is looked at."""
+    return SimpleNamespace(loss=loss, format=None)
+
+
+def of_labels(labels):
+    texts = pd.DataFrame({"text": TEXTS[: len(labels)], "label": labels})
+    return TrainingSet(texts, texts)
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -43,7 +51,7 @@ class Fixed:
 )
 def test_a_margin_that_unit_vectors_cannot_reach(loss):
     with pytest.warns(UserWarning, match="margin .*unit vectors are at most .* apart"):
-        check_margin(loss, 8)
+        check_data([of_loss(loss)], [[]], 8)
 
 
 @pytest.mark.filterwarnings("error")
@@ -56,19 +64,19 @@ def test_a_margin_that_unit_vectors_cannot_reach(loss):
     ],
 )
 def test_a_margin_that_they_can_reach(loss):
-    check_margin(loss, 8)
+    check_data([of_loss(loss)], [[]], 8)
 
 
 def test_batches_of_one_class():
-    labels = np.array([0, 0, 1, 1, 0, 1])
+    labels = [0, 0, 1, 1, 0, 1]
     with pytest.warns(UserWarning, match="2 of 3 batches hold texts of one class"):
-        check_batches(labels, [np.array([0, 1]), np.array([2, 3]), np.array([4, 5])])
+        check_data([of_labels(labels)], [np.arange(6).reshape(3, 2)], 8)
 
 
 def test_texts_alone_in_their_class():
-    labels = np.array([0, 0, 1, 1, 2, 3])
+    labels = [0, 0, 1, 1, 2, 3]
     with pytest.warns(UserWarning, match="2 of 6 texts are alone in their class"):
-        check_batches(labels, [np.array([0, 1, 2, 3])])
+        check_data([of_labels(labels)], [[np.arange(4)]], 8)
 
 
 def alarm(embeddings, **logs):
@@ -111,13 +119,16 @@ def classes(labels):
 
 @pytest.mark.filterwarnings("ignore:.*worse than its base")
 def test_fine_tune_says_it_all(tiny):
-    settings = {"epochs": 1, "validation": classes([0, 0, 1, 1] * 2)}
+    settings = {"epochs": 1, "validation_data": classes([0, 0, 1, 1] * 2)}
     with pytest.warns(UserWarning, match="BatchHard has the margin 5"):
         fine_tune(
             tiny, classes([0, 0, 1, 1] * 2), loss=BatchHard("euclidean", 5), **settings
         )
     with pytest.warns(UserWarning, match="1 of 1 batches hold texts of one class"):
-        fine_tune(tiny, classes([3] * 8), batch_sampler="shuffled", **settings)
+        data = TrainingSet(
+            classes([3] * 8), settings["validation_data"], batch_sampler="shuffled"
+        )
+        fine_tune(tiny, data, epochs=1)
     with pytest.warns(UserWarning, match="1 of 8 texts are alone in their class"):
         fine_tune(tiny, classes([0, 0, 1, 1, 2, 2, 2, 3]), **settings)
 
@@ -128,7 +139,11 @@ def test_fine_tune_says_that_no_triplet_is_active(tiny):
     )
     with pytest.warns(UserWarning, match="epoch 1: no triplet was active"):
         result = fine_tune(
-            tiny, triplets, validation=triplets, loss=Triplet(margin=1e-3), epochs=2
+            tiny,
+            triplets,
+            validation_data=triplets,
+            loss=Triplet(margin=1e-3),
+            epochs=2,
         )
     assert result.history["active"][2] == 0
 
@@ -137,7 +152,7 @@ def test_fine_tune_says_that_the_tuned_encoder_is_worse(tiny):
     pairs = pd.DataFrame({"base": TEXTS[:4], "ref": TEXTS[4:], "similarity": 1.0})
     opposite = pairs.assign(similarity=0.0)
     with pytest.warns(UserWarning, match="worse than its base on val_loss: .* before"):
-        result = fine_tune(tiny, pairs, validation=opposite, epochs=2)
+        result = fine_tune(tiny, pairs, validation_data=opposite, epochs=2)
     losses = result.history["val_loss"]
     assert losses[1] > losses[0]
 
@@ -152,7 +167,7 @@ def test_fine_tune_gives_the_base_back_where_no_loss_is_finite(tiny):
         result = fine_tune(
             tiny,
             pairs,
-            validation=pairs,
+            validation_data=pairs,
             epochs=1,
             batch_size=2,
             optimizer=FusedAdam(float("inf")),

@@ -16,7 +16,7 @@ from usetune import (
 )
 from usetune.data import mine_hard_negatives, positive_pairs_from_occupations
 from usetune.data.sources import shipped
-from usetune.training import FineTuned
+from usetune.training import EarlyStopping, FineTuned, TrainingSet
 
 PROBE = ["data scientist", "pastry cook", "Una donna sta suonando la chitarra."]
 
@@ -63,19 +63,24 @@ def test_another_seed_gives_another_order(base, pairs, tuned):
 
 def test_split(base, pairs):
     tail = fine_tune(base, pairs, epochs=1, **ARTICLE_RECIPE)
-    assert list(tail.validation.index) == list(pairs.index[-8:])
-    assert list(tail.training.index) == list(pairs.index[:-8])
+    (data,) = tail.data
+    assert list(data.validation.index) == list(pairs.index[-8:])
+    assert list(data.training.index) == list(pairs.index[:-8])
 
 
 @pytest.mark.filterwarnings("ignore:.*have collapsed", "ignore:.*worse than its base")
 def test_best_weights_are_kept(base, pairs):
     """A learning rate that destroys: the best epoch is the first, or near it."""
     result = fine_tune(
-        base, pairs, epochs=6, patience=2, optimizer=keras.optimizers.Adam(0.02)
+        base,
+        pairs,
+        epochs=6,
+        early_stopping=EarlyStopping(patience=2),
+        optimizer=keras.optimizers.Adam(0.02),
     )
     losses = result.history["val_loss"].iloc[1:]
     assert losses.idxmin() < len(losses)
-    validation = result.validation
+    validation = result.data[0].validation
     u = result.encoder.encode(validation["base"].tolist())
     v = result.encoder.encode(validation["ref"].tolist())
     cosine = np.clip((u * v).sum(1), -0.99999, 0.99999)
@@ -85,7 +90,7 @@ def test_best_weights_are_kept(base, pairs):
 
 
 def test_early_stopping_on_the_training_loss(base, pairs):
-    result = fine_tune(base, pairs, monitor="loss", min_delta=1.0, patience=2)
+    result = fine_tune(base, pairs, early_stopping=EarlyStopping("loss", 2, 1.0))
     assert len(result.history) - 1 == 3
 
 
@@ -151,7 +156,7 @@ def test_faults(base, pairs):
     with pytest.raises(ValueError, match="1 rows cannot be split"):
         fine_tune(base, pairs.iloc[:1])
     with pytest.raises(ValueError, match="among.*Received: 'val_accuracy'"):
-        fine_tune(base, pairs, monitor="val_accuracy")
+        fine_tune(base, pairs, early_stopping=EarlyStopping("val_accuracy"))
     with pytest.raises(ValueError, match="pairs, column base: expected a text.*nan"):
         fine_tune(base, pairs.assign(base=[float("nan")] * len(pairs)))
 
@@ -184,9 +189,9 @@ def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupat
     result = fine_tune(
         base,
         training,
-        validation=validation,
+        validation_data=validation,
         evaluators=[benchmark],
-        monitor="mrr@10",
+        early_stopping=EarlyStopping("mrr@10"),
         epochs=3,
         batch_size=32,
         seed=3,
@@ -201,21 +206,27 @@ def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupat
 
 def test_negatives_are_trained_on(base, positive_pairs):
     few = mine_hard_negatives(base, positive_pairs.iloc[:32], count=1, output="columns")
-    settings = {"epochs": 1, "batch_size": 8, "batches": "shuffled", "seed": 1}
-    with_negatives = fine_tune(base, few, **settings)
-    without = fine_tune(base, few.drop(columns="negative_1"), **settings)
+    with_negatives, without = (
+        fine_tune(
+            base,
+            TrainingSet(table, batch_size=8, batch_sampler="shuffled", seed=1),
+            epochs=1,
+            seed=1,
+        )
+        for table in (few, few.drop(columns="negative_1"))
+    )
     assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
 
 
 def test_validation_without_the_negatives(base, positive_pairs):
     few = mine_hard_negatives(base, positive_pairs.iloc[:8], count=1, output="columns")
-    with pytest.raises(ValueError, match=r"validation lacks.*\['negative_1'\]"):
-        fine_tune(base, few, validation=positive_pairs.iloc[8:12])
+    with pytest.raises(ValueError, match=r"validation_data lacks.*\['negative_1'\]"):
+        fine_tune(base, few, validation_data=positive_pairs.iloc[8:12])
 
 
 def test_validation_without_the_scores(base, pairs):
-    with pytest.raises(ValueError, match=r"validation lacks.*\['similarity'\]"):
-        fine_tune(base, pairs, validation=pairs[["base", "ref"]])
+    with pytest.raises(ValueError, match=r"validation_data lacks.*\['similarity'\]"):
+        fine_tune(base, pairs, validation_data=pairs[["base", "ref"]])
 
 
 def test_epochs_of_so_many_steps(base, positive_pairs):
@@ -229,7 +240,7 @@ def test_epochs_of_so_many_steps(base, positive_pairs):
         epochs=3,
         steps_per_epoch=5,
         batch_size=16,
-        patience=9,
+        early_stopping=EarlyStopping(patience=9),
         callbacks=[count],
     )
     assert len(steps) == 15 and len(result.history) == 4
@@ -248,8 +259,7 @@ def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
         base,
         pairs,
         evaluators=[measure],
-        monitor="good",
-        guard={"sts": 0.75},
+        early_stopping=EarlyStopping("good", guard={"sts": 0.75}),
         epochs=4,
         batch_size=8,
         callbacks=[keep],
@@ -269,20 +279,26 @@ def test_no_epoch_passes_the_guard(base, positive_pairs):
             base,
             positive_pairs.iloc[:24],
             evaluators=[measure],
-            guard={"sts": 0.75},
+            early_stopping=EarlyStopping(guard={"sts": 0.75}),
             epochs=2,
         )
     for a, b in zip(result.encoder.variables, base.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="among.*'sts'.*Received: 'wer'"):
-        fine_tune(base, positive_pairs, evaluators=[Share(sts=[1])], guard={"wer": 1})
+        fine_tune(
+            base,
+            positive_pairs,
+            evaluators=[Share(sts=[1])],
+            early_stopping=EarlyStopping(guard={"wer": 1}),
+        )
 
 
 @pytest.mark.real_data
 def test_the_articles_figures(base):
     pairs = load_article_pairs()
     result = fine_tune(base, pairs, **ARTICLE_RECIPE)
-    assert len(result.training) == 78 and len(result.validation) == 20
+    (data,) = result.data
+    assert len(data.training) == 78 and len(data.validation) == 20
     assert 10 <= len(result.history) - 1 <= 14
     losses = result.history["val_loss"]
     assert losses[1] == pytest.approx(0.0063, abs=0.0004)

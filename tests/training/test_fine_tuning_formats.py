@@ -24,7 +24,13 @@ from usetune.losses import (
     MultipleNegativesRanking,
     Softmax,
 )
-from usetune.training import LOSSES_FOR, FusedAdam, warmup_cosine
+from usetune.training import (
+    LOSSES_FOR,
+    EarlyStopping,
+    FusedAdam,
+    TrainingSet,
+    warmup_cosine,
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,7 @@ def test_every_loss_learns(tiny, tables, name, loss):
     history = fine_tune(
         tiny,
         table,
-        validation=table,
+        validation_data=table,
         loss=loss,
         epochs=3,
         batch_size=16,
@@ -101,7 +107,8 @@ def test_cached_and_matryoshka(tiny, tables):
         cached.encoder.encode(texts), plain.encoder.encode(texts), atol=1e-4
     )
     with pytest.raises(ValueError, match="Cached is for a training on one data set"):
-        fine_tune(tiny, {"a": pairs, "b": pairs}, loss={"a": Cached(loss)})
+        both = [TrainingSet(pairs, loss=Cached(loss), name="a"), TrainingSet(pairs)]
+        fine_tune(tiny, both)
 
 
 @pytest.mark.filterwarnings("ignore:.*alone in their class")
@@ -110,23 +117,28 @@ def test_several_data_sets(tiny, tables, mixing):
     names = ["positive pairs", "scored pairs", "texts with a class", "triplets"]
     result = fine_tune(
         tiny,
-        {name: tables[name] for name in names},
-        loss={"triplets": GIST(tiny)},
+        [
+            TrainingSet(
+                tables[name],
+                loss=GIST(tiny) if name == "triplets" else None,
+                batch_size=16,
+                seed=1,
+                name=name,
+            )
+            for name in names
+        ],
         mixing=mixing,
         epochs=3,
-        batch_size=16,
-        patience=9,
+        early_stopping=EarlyStopping(patience=9),
         seed=1,
     )
     history = result.history
     assert history["val_loss"].iloc[1:].min() < history["val_loss"][0]
-    for name in names:
+    for name, data in zip(names, result.data, strict=True):
         assert history[f"val_loss_{name}"][0] > 0
-        assert len(result.training[name]) + len(result.validation[name]) <= len(
-            tables[name]
-        )
+        assert len(data.training) + len(data.validation) <= len(tables[name])
     # The loss of all is the mean of each one's, weighted with its examples.
-    sizes = [len(result.validation[name]) for name in names]
+    sizes = [len(data.validation) for data in result.data]
     own = [history[f"val_loss_{name}"][0] for name in names]
     if not any(np.isnan(own)):
         mean = np.average(own, weights=sizes)
@@ -137,22 +149,29 @@ def test_one_of_several_data_sets_alone_is_the_same(tiny, tables):
     """A data set's own loss, in a mixture, is what it has alone."""
     pairs = tables["positive pairs"]
     validation = {"a": pairs.iloc[:16], "b": pairs.iloc[16:32]}
-    settings = {"epochs": 1, "batch_size": 16}
-    both = fine_tune(tiny, {"a": pairs, "b": pairs}, validation=validation, **settings)
-    for name in "ab":
-        alone = fine_tune(tiny, pairs, validation=validation[name], **settings)
+    sets = [
+        TrainingSet(pairs, validation[name], batch_size=16, name=name) for name in "ab"
+    ]
+    both = fine_tune(tiny, sets, epochs=1)
+    for name, own in zip("ab", sets, strict=True):
+        alone = fine_tune(tiny, own, epochs=1)
         start = both.history[f"val_loss_{name}"][0]
         assert start == pytest.approx(alone.history["val_loss"][0], rel=1e-5)
 
 
 def test_faults_of_several_data_sets(tiny, tables):
     pairs = tables["positive pairs"]
-    with pytest.raises(ValueError, match=r"loss must be a dict with names among \['a'"):
-        fine_tune(tiny, {"a": pairs}, loss=MultipleNegativesRanking())
-    with pytest.raises(ValueError, match="validation must be a dict with names among"):
-        fine_tune(tiny, {"a": pairs}, validation={"b": pairs})
+    sets = [TrainingSet(pairs, name="a"), TrainingSet(pairs, name="a")]
+    with pytest.raises(ValueError, match=r"a name each.*\['a', 'a'\]"):
+        fine_tune(tiny, sets)
+    with pytest.raises(ValueError, match="one at least"):
+        fine_tune(tiny, [])
+    with pytest.raises(ValueError, match=r"\['loss'\] belong to each TrainingSet"):
+        fine_tune(tiny, sets[:1], loss=MultipleNegativesRanking())
+    with pytest.raises(ValueError, match="one or several TrainingSet.*str in a dict"):
+        fine_tune(tiny, {"a": pairs})
     with pytest.raises(ValueError, match="pairs b, column anchor: expected a text"):
-        fine_tune(tiny, {"a": pairs, "b": pairs.assign(anchor="")})
+        TrainingSet(pairs.assign(anchor=""), name="b")
 
 
 def test_frozen_parts_stay_as_they_are(tiny, tables):
@@ -191,7 +210,7 @@ def test_rates_of_parts(tiny, tables):
 
 def test_accumulated_gradients_are_those_of_a_larger_batch(tiny, tables):
     pairs = tables["scored pairs"].iloc[:40]
-    settings = {"validation": pairs, "epochs": 1, "seed": 3}
+    settings = {"validation_data": pairs, "epochs": 1, "seed": 3}
     large = fine_tune(tiny, pairs, batch_size=20, optimizer=FusedAdam(1e-4), **settings)
     parts = fine_tune(
         tiny,
@@ -215,8 +234,8 @@ def test_mixed_precision_changes_nothing_on_a_cpu(tiny, tables):
 
 
 @pytest.mark.filterwarnings("ignore:.*worse than its base")
-@pytest.mark.parametrize("batches", ["shuffled", "no_duplicates", "by_length"])
-def test_batches(tiny, tables, batches):
+@pytest.mark.parametrize("sampler", ["shuffled", "no_duplicates", "by_length"])
+def test_batches(tiny, tables, sampler):
     """Each of them shows every example once in a pass."""
     seen = []
     count = keras.callbacks.LambdaCallback(
@@ -224,15 +243,13 @@ def test_batches(tiny, tables, batches):
     )
     result = fine_tune(
         tiny,
-        tables["positive pairs"],
-        batches=batches,
+        TrainingSet(tables["positive pairs"], batch_size=8, batch_sampler=sampler),
         epochs=1,
-        batch_size=8,
         callbacks=[count],
     )
-    least = -(-len(result.training) // 8)
+    least = -(-len(result.data[0].training) // 8)
     # Labels of one occupation are never together, which may take more batches.
-    assert len(seen) == least or batches == "no_duplicates" and len(seen) > least
+    assert len(seen) == least or sampler == "no_duplicates" and len(seen) > least
     assert result.history["val_loss"][1] != result.history["val_loss"][0]
 
 

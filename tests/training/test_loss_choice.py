@@ -19,7 +19,7 @@ from usetune.losses import (
     Softmax,
     Triplet,
 )
-from usetune.training import LOSSES_FOR
+from usetune.training import LOSSES_FOR, TrainingSet
 from usetune.training.loss_choice import default_loss
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
@@ -116,9 +116,9 @@ def test_a_loss_of_ones_own_fits(tiny):
 
 def test_batches_must_fit(tiny):
     with pytest.raises(ValueError, match="by_label only for.*Received: 'by_label'"):
-        fine_tune(None, table("triplets"), batch_sampler="by_label")
+        TrainingSet(table("triplets"), batch_sampler="by_label")
     with pytest.raises(ValueError, match="must be one of.*Received: 'pairs'"):
-        fine_tune(None, table("triplets"), batches="pairs")
+        TrainingSet(table("triplets"), batch_sampler="pairs")
     with pytest.raises(ValueError, match="even and at least 4"):
         fine_tune(tiny, table("texts with a class"), batch_size=3)
 

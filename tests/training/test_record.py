@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from usetune import fine_tune
 from usetune.losses import GIST, Matryoshka, MultipleNegativesRanking
-from usetune.training.record import describe_outcome
+from usetune.training import EarlyStopping, TrainingSet
+from usetune.training.callbacks import Kept
+from usetune.training.record import describe_run
 
 PAIRS = pd.DataFrame(
     {
@@ -34,30 +36,31 @@ def tuned(tiny):
 
 @QUIET
 def test_what_was_trained(tiny, tuned):
-    record = tuned.record
+    record = tuned.record.to_dict()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["base"] == {
-        "class": "TinyEncoder",
+        "class_name": "TinyEncoder",
         "name": "tiny",
         "dim": 16,
         "parameters": tiny.count_params(),
     }
     (data,) = record["data"]
-    assert data["name"] == "" and data["shape"] == "positive pairs"
-    assert (data["batches"], data["batch_size"]) == ("shuffled", 6)
-    assert data["training"]["rows"] == len(tuned.training) == 16
-    assert data["validation"]["rows"] == len(tuned.validation) == 4
-    lengths = tuned.training["anchor"].map(len)
-    assert data["training"]["columns"]["anchor"] == {
+    assert data["name"] == "" and data["format"] == "positive pairs"
+    assert (data["batch_sampler"], data["batch_size"]) == ("shuffled", 6)
+    (own,) = tuned.data
+    assert data["rows"] == len(own.training) == 16
+    assert data["validation_rows"] == len(own.validation) == 4
+    lengths = own.training["anchor"].map(len)
+    assert data["columns"]["anchor"] == {
         "of": "characters",
         "min": lengths.min(),
         "mean": pytest.approx(lengths.mean(), abs=1e-4),
         "max": lengths.max(),
     }
-    labels = data["training"]["columns"]["label"]
+    labels = data["columns"]["label"]
     assert labels["of"] == "value"
-    assert labels["max"] == tuned.training["label"].max()
-    assert data["training"]["sample"] == tuned.training.head(3).to_dict("records")
+    assert labels["max"] == own.training["label"].max()
+    assert data["sample"] == own.training.head(3).to_dict("records")
     assert data["loss"]["class"] == "Matryoshka"
     assert data["loss"]["dims"] == [16, 4]
     assert data["loss"]["loss"]["class"] == "MultipleNegativesRanking"
@@ -68,39 +71,39 @@ def test_what_was_trained(tiny, tuned):
 @QUIET
 def test_how_it_was_trained(tuned):
     record = tuned.record
-    assert record["settings"] == {
+    assert record.settings == {
         "epochs": 2,
         "steps_per_epoch": 3,
         "mixing": "proportional",
         "monitor": "val_loss",
-        "guard": None,
+        "guard": {},
         "patience": 3,
         "min_delta": 0.0,
-        "seed": 3,
         "frozen": [],
         "mixed_precision": False,
     }
-    assert record["optimizer"]["class"] == "FusedAdam"
-    schedule = record["optimizer"]["learning_rate"]
+    assert record.optimizer["class"] == "FusedAdam"
+    schedule = record.optimizer["learning_rate"]
     assert schedule["class"] == "CosineDecay"
     assert schedule["warmup_target"] == 5e-4
-    assert (record["epochs"], record["steps"], record["resumed"]) == (2, 6, 0)
+    (run,) = record.runs
+    assert (run.seed, run.epochs, run.steps, run.resumed) == (3, 2, 6, 0)
     losses = tuned.history["val_loss"].iloc[1:]
-    assert record["best_epoch"] == record["kept_epoch"] == losses.idxmin()
-    assert record["seconds"] > 0
+    assert run.best_epoch == run.kept_epoch == losses.idxmin()
+    assert run.seconds > 0
 
 
 @QUIET
 def test_where_it_was_trained(tuned):
-    versions = tuned.record["versions"]
+    versions = tuned.record.versions
     assert versions["tensorflow"] == tf.__version__
     assert versions["keras"] == keras.__version__
     assert versions["python"] == platform.python_version()
-    hardware = tuned.record["hardware"]
+    hardware = tuned.record.hardware
     assert hardware["cpus"] == os.cpu_count()
     assert len(hardware["gpus"]) == len(tf.config.list_physical_devices("GPU"))
     assert hardware["machine"] == platform.machine()
-    text = json.dumps(tuned.record)
+    text = json.dumps(tuned.record.to_dict())
     for secret in (platform.node(), os.getcwd(), os.path.expanduser("~")):
         assert secret not in text
 
@@ -109,20 +112,22 @@ def test_where_it_was_trained(tuned):
 def test_several_data_sets(tiny):
     record = fine_tune(
         tiny,
-        {"one": PAIRS, "two": CLASSES},
-        loss={"one": GIST(tiny)},
+        [
+            TrainingSet(PAIRS, loss=GIST(tiny), name="one"),
+            TrainingSet(CLASSES, name="two"),
+        ],
         mixing="round_robin",
         optimizer=keras.optimizers.Adam(0.5),
         frozen=["embedding"],
         mixed_precision=True,
-        guard={"val_loss": 0.0},
+        early_stopping=EarlyStopping(guard={"val_loss": 0.0}),
         epochs=1,
-    ).record
+    ).record.to_dict()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert [part["name"] for part in record["data"]] == ["one", "two"]
     losses = [part["loss"]["class"] for part in record["data"]]
     assert losses == ["GIST", "BatchHardSoftMargin"]
-    assert record["data"][1]["shape"] == "texts with a class"
+    assert record["data"][1]["format"] == "texts with a class"
     assert record["optimizer"]["class"] == "LossScaleOptimizer"
     assert record["optimizer"]["inner_optimizer"]["class"] == "Adam"
     assert record["optimizer"]["inner_optimizer"]["learning_rate"] == 0.5
@@ -143,25 +148,25 @@ def test_a_resumed_training(tiny, tmp_path):
     settings = {"checkpoint": tmp_path / "run.npz", "epochs": 3, "batch_size": 4}
     with pytest.raises(KeyboardInterrupt):
         fine_tune(tiny, PAIRS, callbacks=[Stop()], **settings)
-    record = fine_tune(tiny, PAIRS, **settings).record
-    assert record["epochs"] == 3 and record["steps"] == 12
-    assert record["resumed"] in (1, 2)
+    (run,) = fine_tune(tiny, PAIRS, **settings).record.runs
+    assert run.epochs == 3 and run.steps == 12
+    assert run.resumed in (1, 2)
 
 
 @pytest.mark.parametrize(
-    ("best", "waited", "weights", "expected"),
+    ("kept", "expected"),
     [
-        (-0.5, 1, [np.ones(2)], (3, 3)),
-        (-0.5, 0, [np.ones(2)], (4, 4)),
+        (Kept(3, -0.5, [np.ones(2)]), (3, 3)),
+        (Kept(4, -0.5, [np.ones(2)]), (4, 4)),
         # Of the training loss no weights are kept: they are the last epoch's.
-        (-0.5, 1, None, (3, 4)),
+        (Kept(3, -0.5, None), (3, 4)),
         # No epoch was good enough: the weights from before training.
-        (-np.inf, 4, None, (0, 0)),
+        (None, (0, 0)),
     ],
 )
-def test_the_epoch_that_is_kept(best, waited, weights, expected):
-    watch = SimpleNamespace(rows=[{}] * 4, best=best, waited=waited, weights=weights)
-    outcome = describe_outcome(watch, steps=5, resumed=2, seconds=1.26)
-    assert (outcome["best_epoch"], outcome["kept_epoch"]) == expected
-    assert outcome["steps"] == 20 and outcome["epochs"] == 4
-    assert outcome["resumed"] == 2 and outcome["seconds"] == 1.3
+def test_the_epoch_that_is_kept(kept, expected):
+    best = SimpleNamespace(rows=[{}] * 4, kept=kept)
+    run = describe_run(best, seed=7, steps=5, resumed=2, seconds=1.26)
+    assert (run.best_epoch, run.kept_epoch) == expected
+    assert (run.seed, run.steps, run.epochs) == (7, 20, 4)
+    assert run.resumed == 2 and run.seconds == 1.3

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from usetune.training.stream import BatchStream
-from usetune.training.training_set import task_for
+from usetune.training.training_set import TrainingSet
 
 
 def scored(count, prefix="s"):
@@ -25,8 +25,11 @@ def triplets(count):
 
 
 def feed(tables, mixing="proportional", seed=0, batch_size=4):
-    tasks = [task_for(table, batch_size=batch_size) for table in tables]
-    return BatchStream(tasks, tables, mixing, seed)
+    examples = []
+    for table in tables:
+        data = TrainingSet(table, table, batch_size=batch_size)
+        examples.append(data.examples(data.training))
+    return BatchStream(examples, mixing, seed)
 
 
 def take(data, count):
@@ -111,8 +114,9 @@ def test_no_text_and_no_thing_twice_in_a_batch():
 
 def test_labels_are_no_things():
     pairs = scored(20).drop(columns="similarity").assign(label=[0, 1] * 10)
-    tasks = [task_for(pairs, batch_size=10, batch_sampler="no_duplicates")]
-    assert BatchStream(tasks, [pairs], "proportional", 0).steps == 2
+    data = TrainingSet(pairs, pairs, batch_size=10, batch_sampler="no_duplicates")
+    examples = [data.examples(data.training)]
+    assert BatchStream(examples, "proportional", 0).steps == 2
 
 
 def test_unknown_mixing():

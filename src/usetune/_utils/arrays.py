@@ -47,7 +47,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(
-    path: str | Path, specs: Mapping[str, ArraySpec]
+    path: str | Path, specs: Mapping[str, ArraySpec], only: bool = False
 ) -> dict[str, np.ndarray]:
     """Read the arrays that a file is known to hold, and refuse every other file.
 
@@ -57,6 +57,7 @@ def read_arrays(
     Args:
         path: what `write_arrays` wrote.
         specs: what each array must be, by its name.
+        only: read these and let others be, whatever they are.
 
     Returns:
         The arrays in the order of ``specs``, without the optional ones that are not
@@ -69,7 +70,7 @@ def read_arrays(
     """
     with open(path, "rb") as file:
         try:
-            return _read(file, specs)
+            return _read(file, specs, only)
         # Damage makes zipfile, NumPy and the tokenizer of NumPy's headers raise errors
         # of a dozen kinds: OSError(EINVAL) is a seek to before the file's beginning.
         except Exception as error:
@@ -79,7 +80,9 @@ def read_arrays(
             raise ValueError(f"{path} is damaged or another file: {error}") from error
 
 
-def _read(file: IO[bytes], specs: Mapping[str, ArraySpec]) -> dict[str, np.ndarray]:
+def _read(
+    file: IO[bytes], specs: Mapping[str, ArraySpec], only: bool
+) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         names = {f"{name}.npy": name for name in specs}
@@ -89,7 +92,7 @@ def _read(file: IO[bytes], specs: Mapping[str, ArraySpec]) -> dict[str, np.ndarr
             if member not in members and not specs[name].optional
         ]
         others = [member for member in members if member not in names]
-        if missing or others or len(members) < len(archive.infolist()):
+        if missing or (others and not only) or len(members) < len(archive.infolist()):
             raise ValueError(
                 f"expected the arrays {list(specs)}, each once. Received: "
                 f"{archive.namelist()[:50]}"

@@ -12,7 +12,8 @@ from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.model import TransformerEncoder
 from usetune.encoders.hubs import HUB, HUB_ID
 from usetune.sharing.citations import bibtex
-from usetune.training.fine_tuning import FineTuned
+from usetune.training import FineTuned
+from usetune.training.record import DataRecord, RunRecord, TrainingRecord
 
 _EXAMPLES = ["one text", "another text"]
 Scores = pd.DataFrame | Mapping[str, tuple[float, float]]
@@ -69,11 +70,11 @@ def model_card(
     tables = {one_line(key): _figures(key, own) for key, own in scores.items()}
     is_tuned = isinstance(result, FineTuned)
     encoder = result.encoder if is_tuned else result
-    data = result.record["data"] if is_tuned else []
-    losses = [own for part in data for own in classes(part["loss"])]
+    data = result.record.data if is_tuned else ()
+    losses = [own for part in data for own in classes(part.loss)]
     tags = ["sentence-similarity", "feature-extraction"]
     if is_tuned:
-        rows = sum(part["training"]["rows"] for part in data)
+        rows = sum(part.rows for part in data)
         tags += [f"dataset_size:{rows}", *dict.fromkeys(f"loss:{x}" for x in losses)]
     header = _header(name, base, license, language, tags, tables)
     how = f", tuned on a data set of {rows:,} examples" if is_tuned else ""
@@ -148,16 +149,14 @@ def _figures(name: str, scores: Scores) -> pd.DataFrame:
     return figures.rename(index=one_line)
 
 
-def _usage(
-    encoder: Encoder, load: str, data: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
+def _usage(encoder: Encoder, load: str, data: Sequence[DataRecord]) -> Iterator[str]:
     inner, extras, cut = _innermost(encoder), [], ""
     if isinstance(inner, TransformerEncoder):
         extras, cut = ["bert"], f" Of a text it reads {inner.max_length} tokens."
     extras += ["share"] if load.startswith(HUB) else []
     package = f"usetune[{','.join(extras)}]" if extras else "usetune"
     yield f'It needs the Python package usetune: `pip install "{package}"`.{cut}'
-    rows = [row for part in data for row in part["training"]["sample"]]
+    rows = [row for part in data for row in part.sample]
     known = [one_line(row[column]) for row in rows for column in text_columns(row)]
     texts = list(dict.fromkeys(known))[:3] or _EXAMPLES
     embeddings = encoder.encode(texts)
@@ -208,9 +207,7 @@ def _innermost(encoder: Encoder) -> Encoder:
 _LONGEST_CELL = 200
 
 
-def training_sections(
-    record: Mapping[str, Any], history: pd.DataFrame
-) -> Iterator[str]:
+def training_sections(record: TrainingRecord, history: pd.DataFrame) -> Iterator[str]:
     """Data, settings, log and environment of a training.
 
     Args:
@@ -220,47 +217,47 @@ def training_sections(
     Yields:
         Markdown, block by block.
     """
-    members = record.get("members")
+    runs = record.runs
     yield "## Training"
-    if members:
-        seeds = ", ".join(str(member["seed"]) for member in members)
+    seeds = ", ".join(str(run.seed) for run in runs)
+    if len(runs) > 1:
         yield (
-            f"The average of {len(members)} encoders, weight by weight, that were "
+            f"The average of {len(runs)} encoders, weight by weight, that were "
             f"trained from the same start, on the same data, with the seeds {seeds}."
         )
-    for part in record["data"]:
-        training, name = part["training"], part["name"]
-        yield f"### Data: {escape(name)}" if name else "### Data"
+    for part in record.data:
+        yield f"### Data: {escape(part.name)}" if part.name else "### Data"
         yield (
-            f"{training['rows']:,} {part['shape']}, and {part['validation']['rows']:,} "
-            "to validate on."
+            f"{part.rows:,} {part.format}, and {part.validation_rows:,} to validate on."
         )
         columns = [
-            [column, own["of"], *(f"{own[key]:g}" for key in ("min", "mean", "max"))]
-            for column, own in training["columns"].items()
+            [column, own.of, f"{own.min:g}", f"{own.mean:g}", f"{own.max:g}"]
+            for column, own in part.columns.items()
         ]
         yield table(["column", "of", "min", "mean", "max"], columns)
         yield "The first rows:"
-        sample = [[_cut(cell) for cell in row.values()] for row in training["sample"]]
-        yield table([*training["columns"]], sample)
+        sample = [[_cut(cell) for cell in row.values()] for row in part.sample]
+        yield table([*part.columns], sample)
         yield (
-            f"Loss: {escape(_in_words(part['loss']))}. Batches of "
-            f"{part['batch_size']}, {escape(part['batches'])}."
+            f"Loss: {escape(_in_words(part.loss))}. Batches of "
+            f"{part.batch_size}, {escape(part.batch_sampler)}."
         )
     yield "### Settings"
-    settings = record["settings"] | {"optimizer": record["optimizer"]}
-    known = [[key, _in_words(own)] for key, own in settings.items() if own is not None]
+    settings = record.settings | {"seed": seeds, "optimizer": record.optimizer}
+    known = [
+        [key, _in_words(own)] for key, own in settings.items() if own not in (None, {})
+    ]
     yield table(["setting", "value"], known)
     yield "### Log"
-    yield from _log(record, history)
+    yield from _log(runs, history)
     yield "### Environment"
-    hardware = record["hardware"]
+    hardware = record.hardware
     devices = [*hardware["gpus"], f"{hardware['cpus']} CPUs ({hardware['machine']})"]
-    versions = [f"{package} {own}" for package, own in record["versions"].items()]
+    versions = [f"{package} {own}" for package, own in record.versions.items()]
     took = ", ".join(
-        f"{own['seconds']:,} seconds"
-        + (f" from epoch {own['resumed'] + 1} on" if own["resumed"] else "")
-        for own in members or [record]
+        f"{run.seconds:,} seconds"
+        + (f" from epoch {run.resumed + 1} on" if run.resumed else "")
+        for run in runs
     )
     yield (
         f"{escape(', '.join(devices))}. {escape(', '.join(versions))}. Training "
@@ -268,27 +265,26 @@ def training_sections(
     )
 
 
-def _log(record: Mapping[str, Any], history: pd.DataFrame) -> Iterator[str]:
-    members = record.get("members")
-    if members:
-        names = ("epochs", "steps", "kept_epoch")
+def _log(runs: Sequence[RunRecord], history: pd.DataFrame) -> Iterator[str]:
+    if len(runs) > 1:
         rows = [
-            [place, member["seed"], *(f"{member[name]:,}" for name in names)]
-            for place, member in enumerate(members)
+            [place, run.seed, run.epochs, f"{run.steps:,}", run.kept_epoch]
+            for place, run in enumerate(runs)
         ]
         yield table(["member", "seed", "epochs", "steps", "kept epoch"], rows)
         yield (
             "Epoch 0 is before training; what was averaged are the weights of each "
             "member's kept epoch."
         )
-        kept = [(place, own["kept_epoch"]) for place, own in enumerate(members)]
     else:
         yield (
-            f"{record['epochs']} epochs, {record['steps']:,} steps. Epoch 0 is before "
-            "training; the encoder has the weights of epoch "
-            f"{record['kept_epoch']}."
+            f"{runs[0].epochs} epochs, {runs[0].steps:,} steps. Epoch 0 is before "
+            f"training; the encoder has the weights of epoch {runs[0].kept_epoch}."
         )
-        kept = [record["kept_epoch"]]
+    kept = [
+        (place, run.kept_epoch) if history.index.nlevels > 1 else run.kept_epoch
+        for place, run in enumerate(runs)
+    ]
     keys = history.index.to_frame().to_numpy().tolist()
     log = [
         [*key, *(number(value, ".4g") for value in row)]

@@ -8,15 +8,18 @@
 """
 
 from usetune.training.averaging import fine_tune_soup, interpolate, trade_off
-from usetune.training.callbacks import EvaluatorCallback
+from usetune.training.callbacks import EarlyStopping, EvaluatorCallback
 from usetune.training.fine_tuning import ARTICLE_RECIPE, FineTuned, fine_tune
 from usetune.training.loss_choice import LOSSES_FOR, suggest_loss
 from usetune.training.optimizers import FusedAdam, warmup_cosine
 from usetune.training.siamese import build_siamese
+from usetune.training.training_set import TrainingSet
 
 __all__ = [
     "ARTICLE_RECIPE",
+    "EarlyStopping",
     "FineTuned",
+    "TrainingSet",
     "fine_tune",
     "fine_tune_soup",
     "interpolate",

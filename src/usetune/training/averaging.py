@@ -1,17 +1,23 @@
 """Averages of weights: several tuned encoders, or a tuned one and its base."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
 from usetune.encoders.base import Encoder
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.protocols import Evaluator
-from usetune.training.fine_tuning import FineTuned, Pairs, fine_tune
-from usetune.training.record import OUTCOME
+from usetune.training.fine_tuning import (
+    FineTuned,
+    Pairs,
+    fine_tune,
+    training_sets,
+)
 
 # Rows of a weight that `interpolate` handles at a time.
 _ROWS = 4096
@@ -65,7 +71,7 @@ def fine_tune_soup(
     *,
     members: int = 3,
     seed: int = 0,
-    validation: Pairs | None = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
     checkpoint: str | Path | None = None,
     log_dir: str | Path | None = None,
     **settings: Any,
@@ -78,54 +84,53 @@ def fine_tune_soup(
 
     Args:
         encoder: where every member starts; left as it is.
-        pairs: as of `fine_tune`.
-        members: how many; member i, from 0, has the seed ``seed`` + i.
-        seed: of the first member, and of the split.
-        validation: as of `fine_tune`. By default the pairs are split once, for all
-            members: what one was trained on must not validate the average.
-        checkpoint: a file for each member: of "run.npz" these are run.0.npz, run.1.npz
+        pairs: see `fine_tune`. A table is split once, for all members: what one was
+            trained on must not validate the average.
+        members: number of encoders to train; member i, from 0, has the seed
+            ``seed`` + i.
+        seed: seed of the first member, and of the split.
+        optimizer: see `fine_tune`; each member gets a new one with its configuration.
+        checkpoint: a file for each member: for "run.npz" these are run.0.npz, run.1.npz
             and so on.
         log_dir: a folder with a folder for each member: member_0, member_1 and so on.
         **settings: further arguments of `fine_tune`.
 
     Returns:
         The average encoder with what was measured on the way to it. ``history`` has
-        the index levels member and epoch. ``training`` and ``validation`` are those of
-        every member. ``record`` has every member's seed in its settings, and instead of
-        one outcome a list, ``members``: of each its seed and what `describe_outcome`
-        tells.
+        the index levels member and epoch; ``record.runs`` has one run for each member.
 
     Raises:
         ValueError: if ``members`` is not positive, or as `fine_tune`.
     """
     if members < 1:
         raise ValueError(f"members must be at least 1. Received: {members}")
-    histories, outcomes = [], []
+    of_one_set = {
+        name: settings.pop(name, None)
+        for name in ("validation_data", "split", "loss", "batch_size")
+    }
+    sets = training_sets(pairs, seed, of_one_set)
+    average, histories, runs = None, [], []
     for number in range(members):
         member = fine_tune(
             encoder,
-            pairs,
-            validation=validation,
+            sets,
             seed=seed + number,
+            optimizer=optimizer and optimizer.from_config(optimizer.get_config()),
             checkpoint=_checkpoint_of(number, checkpoint),
             log_dir=None if log_dir is None else Path(log_dir) / f"member_{number}",
             **settings,
         )
         histories.append(member.history)
-        outcome = {name: member.record.pop(name) for name in OUTCOME}
-        outcomes.append({"seed": seed + number, **outcome})
-        if number == 0:
-            soup, record = member.encoder, member.record
-            pairs, validation = member.training, member.validation
+        runs += member.record.runs
+        if average is None:
+            average, record = member.encoder, member.record
         else:
-            soup = interpolate(soup, member.encoder, 1 / (number + 1))
-    record["settings"]["seed"] = [outcome["seed"] for outcome in outcomes]
+            average = interpolate(average, member.encoder, 1 / (number + 1))
     return FineTuned(
-        encoder=soup,
+        encoder=average,
         history=pd.concat(dict(enumerate(histories)), names=["member"]),
-        training=pairs,
-        validation=validation,
-        record=record | {"members": outcomes},
+        data=tuple(sets),
+        record=replace(record, runs=tuple(runs)),
     )
 
 

@@ -1,19 +1,20 @@
 """Measuring an encoder while it is trained, and keeping its best weights."""
 
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
+from usetune._utils.warn import warn
 from usetune.encoders.base import Encoder
 from usetune.protocols import Evaluator
 
 
 class EvaluatorCallback(keras.callbacks.Callback):
-    """Adds figures of an encoder to the logs of each epoch, in any `keras.Model.fit`.
+    """Adds metrics of an encoder to the logs of each epoch, in any `keras.Model.fit`.
 
     Callbacks that are listed after it find them in the logs, and so does the history:
 
@@ -28,162 +29,174 @@ class EvaluatorCallback(keras.callbacks.Callback):
 
     Args:
         encoder: what is measured, the one that the model trains.
-        measures: what to take. No two may give figures of one name: evaluators have
-            the argument ``name`` to tell them apart.
+        evaluators: what to measure. No two may give metrics of one name: evaluators
+            have the argument ``name`` to tell them apart.
     """
 
-    def __init__(self, encoder: Encoder, measures: Sequence[Evaluator]) -> None:
+    def __init__(self, encoder: Encoder, evaluators: Sequence[Evaluator]) -> None:
         super().__init__()
-        self._encoder, self._measures = encoder, list(measures)
+        self._encoder, self._evaluators = encoder, list(evaluators)
 
     def measure(self) -> dict[str, float]:
-        """The figures of all measures.
+        """The metrics of all evaluators.
 
         Raises:
-            ValueError: if two measures give figures of one name.
+            ValueError: if two evaluators give metrics of one name.
         """
-        figures: dict[str, float] = {}
-        for measure in self._measures:
-            _add(figures, measure(self._encoder))
-        return figures
+        metrics: dict[str, float] = {}
+        for evaluator in self._evaluators:
+            _add(metrics, evaluator(self._encoder))
+        return metrics
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Add the figures to the logs."""
+        """Add the metrics to the logs."""
         _add(logs, self.measure())
 
 
-def _add(figures: dict[str, Any], more: Mapping[str, float]) -> None:
-    twice = sorted({*figures} & {*more})
+def _add(metrics: dict[str, Any], more: Mapping[str, float]) -> None:
+    twice = sorted({*metrics} & {*more})
     if twice:
         raise ValueError(
-            "measures must give figures of different names, which are no names of "
+            "evaluators must give metrics of different names, which are no names of "
             f"the logs either. Received twice: {twice}"
         )
-    figures |= more
+    metrics |= more
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When a training stops, and which epoch's weights it keeps.
+
+    Args:
+        monitor: the column of the history that is watched: of an evaluator more is
+            better, of a loss less. With a ``val_`` column or an evaluator's the best
+            epoch's weights are kept, with another column the last epoch's.
+        patience: epochs without improvement before training stops.
+        min_delta: change of ``monitor`` that counts as improvement.
+        guard: for columns of evaluators the least value that an epoch must reach to be
+            kept, {"sts": 0.83} say. If none does, a warning says so, and the weights
+            from before training are kept.
+    """
+
+    monitor: str = "val_loss"
+    patience: int = 3
+    min_delta: float = 0.0
+    guard: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The best epoch of a training so far.
+
+    Attributes:
+        epoch: its number, from 1.
+        value: the monitored figure, its sign such that more is better.
+        weights: of the model at the epoch's end; None where the monitored figure says
+            nothing about them, as the training loss does.
+    """
+
+    epoch: int
+    value: float
+    weights: list[np.ndarray] | None
 
 
 class BestEpoch(EvaluatorCallback):
-    """Takes measures after each epoch, keeps the best weights, and stops early.
+    """Measures after each epoch, keeps the best weights, and stops early.
 
     Args:
         encoder: what is measured, the one that is trained.
-        measures: what to take.
-        monitor: a column of the logs; of a measure more is better, otherwise less.
-        guard: columns with the least values that an epoch must reach to be kept.
-        patience: epochs without improvement before training stops.
-        min_delta: change of the monitored figure that counts as improvement.
+        evaluators: what to measure.
+        early_stopping: what is watched.
+        validation: the validation's logs before training, without the prefix ``val_``.
 
     Attributes:
+        before: the logs before training, with what the evaluators gave.
         rows: the logs of each epoch.
-        base: the monitored figure before training, its sign such that more is better;
-            -inf if it is not known or below the guard.
-        best: the same of the best epoch.
-        waited: epochs since then.
-        weights: of the best epoch, where the monitored figure is one of its end.
+        kept: the best epoch; None as long as none was good enough.
+
+    Raises:
+        ValueError: if ``monitor`` or ``guard`` is nothing that is measured, or two
+            evaluators give metrics of one name.
     """
 
     def __init__(
         self,
         encoder: Encoder,
-        measures: Sequence[Evaluator],
-        monitor: str,
-        guard: Mapping[str, float],
-        patience: int,
-        min_delta: float,
+        evaluators: Sequence[Evaluator],
+        early_stopping: EarlyStopping,
+        validation: Mapping[str, float],
     ) -> None:
-        super().__init__(encoder, measures)
-        self.monitor, self.guard = monitor, dict(guard)
-        self._patience, self._min_delta = patience, min_delta
+        super().__init__(encoder, evaluators)
+        self._stopping = early_stopping
+        metrics = self.measure()
+        self._measured = {*metrics}
+        self.before = {f"val_{name}": x for name, x in validation.items()} | metrics
         self.rows: list[dict[str, float]] = []
-        self.base = self.best = -np.inf
-        self.waited = 0
-        self.weights: list[np.ndarray] | None = None
-
-    def start(self, validation: Mapping[str, float]) -> None:
-        """Measure before training.
-
-        Args:
-            validation: the logs of the validation, without the prefix ``val_``.
-
-        Raises:
-            ValueError: if ``monitor`` or ``guard`` is nothing that is measured.
-        """
-        figures = self.measure()
-        self._before = {f"val_{name}": x for name, x in validation.items()} | figures
+        self.kept: Kept | None = None
+        monitor, guard = early_stopping.monitor, early_stopping.guard
         for argument, known, names in (
-            ("monitor", {*self._before, *validation}, [self.monitor]),
-            ("guard", {*self._before}, self.guard),
+            ("monitor", {*self.before, *validation}, [monitor]),
+            ("guard", {*self.before}, guard),
         ):
             for name in names:
                 if name not in known:
                     raise ValueError(
                         f"{argument} must be among {sorted(known)}. Received: {name!r}"
                     )
-        if self.monitor in self._before:
-            self.base = self._watched(self._before, figures)
 
     @property
     def is_over(self) -> bool:
         """Whether training should stop early."""
-        return 0 < self.waited >= self._patience
+        waited = len(self.rows) - (self.kept.epoch if self.kept else 0)
+        return 0 < waited >= self._stopping.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Add the figures to the logs, and look whether the epoch is the best."""
-        figures = self.measure()
-        _add(logs, figures)
+        """Add the metrics to the logs, and look whether the epoch is the best."""
+        super().on_epoch_end(epoch, logs)
         self.rows.append({name: float(value) for name, value in logs.items()})
-        value = self._watched(logs, figures)
-        self.waited += 1
-        if value - self._min_delta > self.best:
-            self.best, self.waited = value, 0
-            # The training loss is no figure of the weights at the epoch's end.
-            if self.monitor in self._before:
-                self.weights = self.model.get_weights()
+        value, least = self._value(logs), self.kept.value if self.kept else -np.inf
+        if value - self._stopping.min_delta > least:
+            is_of_weights = self._stopping.monitor in self.before
+            weights = self.model.get_weights() if is_of_weights else None
+            self.kept = Kept(len(self.rows), value, weights)
         if self.is_over:
             self.model.stop_training = True
 
     def history(self) -> pd.DataFrame:
         """One row for each epoch, and row 0 for the start."""
-        rows = pd.DataFrame([self._before, *self.rows]).rename_axis("epoch")
+        rows = pd.DataFrame([self.before, *self.rows]).rename_axis("epoch")
         return rows[list(self.rows[0])]
 
-    def _watched(
-        self, logs: Mapping[str, float], figures: Mapping[str, float]
-    ) -> float:
-        if any(logs[name] < least for name, least in self.guard.items()):
+    def best_encoder(self, base: Encoder, model: keras.Model) -> Encoder:
+        """The full encoder with the weights to keep; warn if they are not good.
+
+        Args:
+            base: where the training started.
+            model: what was trained, around the encoder that is measured.
+        """
+        monitor, guard = self._stopping.monitor, self._stopping.guard
+        if self.kept is None:
+            reason = (
+                f"no epoch reached the guard {dict(guard)}"
+                if guard
+                else f"{monitor} was never a finite number"
+            )
+            warn(f"{reason}, so the encoder has the weights from before training")
+            return base.copy()
+        if self.kept.weights:
+            model.set_weights(self.kept.weights)
+        start = self._value(self.before) if monitor in self.before else -np.inf
+        if self.kept.value < start:
+            warn(
+                f"the tuned encoder is worse than its base on {monitor}: "
+                f"{abs(self.kept.value):.4g}, before training {abs(start):.4g}"
+            )
+        return self._encoder.expand(base)
+
+    def _value(self, logs: Mapping[str, float]) -> float:
+        """The monitored figure, more being better; -inf where a guard is missed."""
+        stopping = self._stopping
+        if any(logs[name] < least for name, least in stopping.guard.items()):
             return -np.inf
-        value = float(logs[self.monitor])
-        return value if self.monitor in figures else -value
-
-
-def best_encoder(
-    base: Encoder, student: Encoder, model: keras.Model, watch: BestEpoch
-) -> Encoder:
-    """The full encoder with the weights to keep, and a warning if they are not good.
-
-    Args:
-        base: where the training started.
-        student: what was trained, compact perhaps.
-        model: the one that was fitted, around the student.
-        watch: that followed it.
-    """
-    if watch.best == -np.inf:
-        reason = (
-            f"no epoch reached the guard {watch.guard}"
-            if watch.guard
-            else f"{watch.monitor} was never a finite number"
-        )
-        warnings.warn(
-            f"{reason}, so the encoder has the weights from before training",
-            stacklevel=3,
-        )
-        return base.copy()
-    if watch.weights:
-        model.set_weights(watch.weights)
-    if watch.best < watch.base:
-        warnings.warn(
-            f"the tuned encoder is worse than its base on {watch.monitor}: "
-            f"{abs(watch.best):.4g}, before training {abs(watch.base):.4g}",
-            stacklevel=3,
-        )
-    return student.expand(base)
+        value = float(logs[stopping.monitor])
+        return value if stopping.monitor in self._measured else -value

@@ -1,16 +1,14 @@
 """The state of a training in a file, from which a killed run goes on."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from usetune._utils.files import replacing
-from usetune.training.callbacks import BestEpoch
+from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
+from usetune.training.callbacks import BestEpoch, Kept
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -18,65 +16,76 @@ class TrainingState(keras.callbacks.Callback):
 
     Args:
         path: the file.
-        watch: whose state is stored too.
-        run: what was started, digests by name; a file of another run is refused.
+        best: whose state is stored too.
+        identity: digests that tell the training from others, by name; a file of another
+            training is refused.
     """
 
-    def __init__(self, path: str | Path, watch: BestEpoch, run: dict[str, str]) -> None:
+    def __init__(
+        self, path: str | Path, best: BestEpoch, identity: dict[str, str]
+    ) -> None:
         super().__init__()
-        self._path, self._watch, self._run = Path(path), watch, run
+        self._path, self._best, self._identity = Path(path), best, identity
 
     def on_epoch_end(self, epoch: int, logs: Any) -> None:
         """Write the file anew."""
-        watch = self._watch
-        arrays = {
-            f"{kind}/{number}": np.asarray(value)
-            for kind, values in (
-                ("weights", self.model.weights),
-                ("optimizer", self.model.optimizer.variables),
-                ("best", watch.weights or []),
-            )
-            for number, value in enumerate(values)
-        }
+        kept = self._best.kept
         state = {
-            "run": self._run,
-            "rows": watch.rows,
-            "best": watch.best,
-            "waited": watch.waited,
+            "training": self._identity,
+            "rows": self._best.rows,
+            "kept": kept and {"epoch": kept.epoch, "value": kept.value},
         }
-        text = json.dumps(state)
-        with replacing(self._path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, state=np.array(text), **arrays)
+        arrays = _variables(self.model)
+        if kept and kept.weights:
+            arrays |= {f"best/{i}": own for i, own in enumerate(kept.weights)}
+        text = np.array(json.dumps(state))
+        values = {name: np.asarray(own) for name, own in arrays.items()}
+        write_arrays(self._path, {"state": text, **values})
 
     def restore(self, model: keras.Model) -> None:
-        """Put the stored state into the model and the watch, if there is a file.
+        """Put the stored state into the model and into `BestEpoch`, if there is a file.
 
         Raises:
-            ValueError: if the file is damaged or of another run.
+            ValueError: if the file is damaged or of another training.
         """
         if not self._path.exists():
             return
-        content = io.BytesIO(self._path.read_bytes())
-        try:
-            with np.load(content, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            state = json.loads(str(arrays.pop("state")))
-        except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self._path} is damaged: {error}") from error
-        run = state["run"]
-        changed = [name for name in self._run if run.get(name) != self._run[name]]
+        found = read_arrays(self._path, {"state": ArraySpec("str")}, only=True)
+        state = json.loads(str(found["state"]))
+        stored = state["training"]
+        changed = [
+            name for name in self._identity if stored.get(name) != self._identity[name]
+        ]
         if changed:
             raise ValueError(
                 f"{self._path} belongs to a training that differs in {changed}; give "
                 "another checkpoint, or delete the file to start anew"
             )
-        watch = self._watch
-        watch.rows, watch.best = state["rows"], state["best"]
-        watch.waited = state["waited"]
-        watch.weights = [arrays[x] for x in arrays if x.startswith("best/")] or None
+        variables = _variables(model)
+        specs = {
+            name: ArraySpec(own.dtype, tuple(own.shape))
+            for name, own in variables.items()
+        }
+        best = [
+            ArraySpec(own.dtype, tuple(own.shape), optional=True)
+            for own in model.weights
+        ]
+        specs |= {f"best/{number}": own for number, own in enumerate(best)}
+        arrays = read_arrays(self._path, {"state": ArraySpec("str"), **specs})
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        self._best.rows = state["rows"]
+        if state["kept"]:
+            weights = [own for name, own in arrays.items() if name.startswith("best/")]
+            self._best.kept = Kept(**state["kept"], weights=weights or None)
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    return {
+        f"{kind}/{number}": variable
         for kind, variables in (
             ("weights", model.weights),
             ("optimizer", model.optimizer.variables),
-        ):
-            for number, variable in enumerate(variables):
-                variable.assign(arrays[f"{kind}/{number}"])
+        )
+        for number, variable in enumerate(variables)
+    }

@@ -1,56 +1,50 @@
 """Warnings about a training that cannot go well, or did not."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
+from usetune._utils.warn import warn
+from usetune.data.formats import CLASSES
 from usetune.encoders.base import Encoder
-from usetune.losses import EmbeddingLoss, innermost, largest_distance
+from usetune.losses.triplets import ACTIVE
 from usetune.training.batches import unusable
+from usetune.training.training_set import TrainingSet
 
 # Mean cosine of distinct texts above which an encoder no longer tells texts apart.
 _COLLAPSED = 0.95
-# Share of the triplets that pull, as `TrainingDiagnostics` finds it in the logs.
-ACTIVE = "active"
 
 
-def check_margin(loss: EmbeddingLoss, dim: int) -> None:
-    """Warn of a margin that no two embeddings can be apart."""
-    loss = innermost(loss)
-    if not hasattr(loss, "margin") or not hasattr(loss, "distance"):
-        return
-    largest = largest_distance(loss.distance, dim)
-    if loss.margin > largest:
-        warnings.warn(
-            f"{type(loss).__name__} has the margin {loss.margin}, and unit vectors are "
-            f"at most {largest:.4g} apart ({loss.distance} distance): the loss cannot "
-            "reach 0, and pulls at texts that are as far apart as can be",
-            stacklevel=3,
-        )
-
-
-def check_batches(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
-    """Warn of texts with a class that no triplet can be made of.
+def check_data(
+    sets: Sequence[TrainingSet], passes: Sequence[Sequence[np.ndarray]], dim: int
+) -> None:
+    """Warn of losses that cannot be met, and of texts that no triplet can be made of.
 
     Args:
-        labels: class of each text, (n,).
-        batches: row numbers, of one pass.
+        sets: the data sets of a training.
+        passes: for each of them the batches of one pass, as row numbers.
+        dim: components of the embeddings.
     """
+    for own, batches in zip(sets, passes, strict=True):
+        for problem in own.loss.problems(dim):
+            warn(problem)
+        if own.format is CLASSES:
+            _check_classes(own.training["label"].to_numpy(), batches)
+
+
+def _check_classes(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
     single = sum(len(np.unique(labels[rows])) == 1 for rows in batches)
     if single:
-        warnings.warn(
+        warn(
             f"{single} of {len(batches)} batches hold texts of one class only, and "
-            "nothing to tell it from: use batch_sampler='by_label', or larger batches",
-            stacklevel=3,
+            "nothing to tell it from: use batch_sampler='by_label', or larger batches"
         )
     alone = unusable(labels)
     if alone:
-        warnings.warn(
+        warn(
             f"{alone} of {len(labels)} texts are alone in their class: they have no "
-            "positive, and batches by label leave them out",
-            stacklevel=3,
+            "positive, and batches by label leave them out"
         )
 
 
@@ -87,7 +81,7 @@ class TrainingDiagnostics(keras.callbacks.Callback):
     def _say(self, kind: str, epoch: int, message: str) -> None:
         if kind not in self._said:
             self._said.add(kind)
-            warnings.warn(f"epoch {epoch + 1}: {message}", stacklevel=3)
+            warn(f"epoch {epoch + 1}: {message}")
 
     def _look_for_a_collapse(self, epoch: int) -> None:
         count = len(self._texts)

@@ -1,8 +1,9 @@
 """Fine-tuning: the only module that fits anything."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +11,28 @@ import keras
 import pandas as pd
 
 from usetune._utils.digest import digest_arrays, digest_settings
-from usetune.data.formats import CLASSES
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.encoders.base import Encoder
 from usetune.losses import EmbeddingLoss
 from usetune.protocols import Evaluator
-from usetune.training.callbacks import BestEpoch, best_encoder
+from usetune.training.callbacks import BestEpoch, EarlyStopping
 from usetune.training.checkpoint import TrainingState
-from usetune.training.diagnostics import (
-    TrainingDiagnostics,
-    check_batches,
-    check_margin,
-)
-from usetune.training.model import compiled_model
+from usetune.training.diagnostics import TrainingDiagnostics, check_data
+from usetune.training.model import ExampleEncoder, compiled_model
 from usetune.training.optimizers import matching
-from usetune.training.record import describe_outcome, describe_training
-from usetune.training.stream import BatchStream
-from usetune.training.training_set import data_sets
+from usetune.training.record import TrainingRecord, describe_run, describe_training
+from usetune.training.stream import BatchStream, Examples
+from usetune.training.training_set import TrainingSet
 
 # What the article did that `fine_tune` does otherwise by default: it validated on the
 # last rows and stopped early by the training loss. fine_tune(..., **ARTICLE_RECIPE)
-ARTICLE_RECIPE = {"split": "tail", "monitor": "loss", "min_delta": 1e-3}
+ARTICLE_RECIPE: dict[str, Any] = {
+    "split": "tail",
+    "early_stopping": EarlyStopping("loss", min_delta=1e-3),
+}
 
-Pairs = pd.DataFrame | Mapping[str, pd.DataFrame]
-Loss = EmbeddingLoss | str
+# One table, or data sets with what belongs to each.
+Pairs = pd.DataFrame | TrainingSet | Sequence[TrainingSet]
 
 
 @dataclass(frozen=True)
@@ -42,52 +41,44 @@ class FineTuned:
 
     Attributes:
         encoder: the tuned encoder, independent of the one it started from.
-        history: one row per epoch, from 1; row 0 is the validation before training.
-            Columns as Keras names them: loss, mean_absolute_error, …, the same with
-            the prefix ``val_``, and the figures of the measures.
-        training: the pairs trained on, a dict of several data sets.
-        validation: the pairs validated on, likewise.
-        record: what was trained, on what, how, and where, for JSON: see
-            `describe_training` and `describe_outcome`.
+        history: one row for each epoch, from 1; row 0 is the validation before
+            training. Columns as Keras names them: loss, mean_absolute_error, …, the
+            same with the prefix ``val_``, and the metrics of the evaluators.
+        data: the data sets, with what was trained and validated on.
+        record: what was trained, on what, how, and where.
     """
 
     encoder: Encoder
     history: pd.DataFrame
-    training: Pairs
-    validation: Pairs
-    record: dict[str, Any]
+    data: tuple[TrainingSet, ...]
+    record: TrainingRecord
 
 
 def fine_tune(
     encoder: Encoder,
     pairs: Pairs,
     *,
-    validation: Pairs | None = None,
+    validation_data: pd.DataFrame | None = None,
+    split: str | None = None,
+    loss: EmbeddingLoss | str | None = None,
+    batch_size: int | None = None,
+    mixing: str = "proportional",
     epochs: int = 20,
     steps_per_epoch: int | None = None,
-    batch_size: int | None = None,
-    batches: str | None = None,
-    mixing: str = "proportional",
-    split: str | None = None,
-    validation_split: float = 0.2,
-    measures: Sequence[Evaluator] = (),
-    monitor: str = "val_loss",
-    guard: Mapping[str, float] | None = None,
-    patience: int = 3,
-    min_delta: float = 0.0,
-    loss: Loss | Mapping[str, Loss] | None = None,
     optimizer: keras.optimizers.Optimizer | None = None,
     frozen: Sequence[str] = (),
     mixed_precision: bool = False,
+    evaluators: Sequence[Evaluator] = (),
+    early_stopping: EarlyStopping | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     log_dir: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
 ) -> FineTuned:
-    """Train an encoder on examples of any shape that `load_pairs` knows.
+    """Train an encoder on examples in any format that `load_pairs` knows.
 
-    Each shape has a default loss, the first of `LOSSES_FOR`. Scored pairs (base, ref,
+    Each format has a default loss, the first of `LOSSES_FOR`. Scored pairs (base, ref,
     similarity) are trained as the article did: the squared error of their angular
     similarity, batches of 8, Adam with learning rate 1e-5, at most 20 epochs; only the
     split and what early stopping watches differ, see ARTICLE_RECIPE. Everything else
@@ -104,38 +95,27 @@ def fine_tune(
 
     Args:
         encoder: where to start; left as it is.
-        pairs: DataFrame of any shape, or a dict of several data sets by name.
-        validation: examples to validate on, of the same shape. Default: a part of
-            ``pairs``.
-        epochs: passes over the training examples, at most.
-        steps_per_epoch: batches that make an epoch. Default: one pass.
-        batch_size: examples in a step. Default: 128, for the article's loss 8.
-        batches: which examples come together: "shuffled"; "no_duplicates", no text
-            twice in a batch; "by_label", at least two classes with two texts each;
-            "by_length", texts of similar length. Default: "by_label" for texts with a
-            class, "no_duplicates" where there are columns of negatives.
-        mixing: of several data sets: "proportional", each once in a pass, in random
-            order; "round_robin", a batch of each in turn until the shortest is through.
-        split: "stratified", "couples", "group" or "tail", see `split_pairs`. Default:
-            "couples" for texts with a class, otherwise "stratified".
-        validation_split: share of the examples, or groups, to validate on.
-        measures: figures to take before training and after each epoch.
-        monitor: the column of the history that early stopping watches: of a measure
-            more is better, of a loss less. With a ``val_`` column or a measure the
-            best epoch's weights are kept, with another column the last epoch's.
-        guard: columns of measures with the least value that an epoch must reach to be
-            kept, {"sts": 0.83} say. If none does, a warning says so, and the weights
-            from before training are kept.
-        patience: epochs without improvement before training stops.
-        min_delta: change of ``monitor`` that counts as improvement.
-        loss: one of `usetune.losses`; a name of a Keras loss stands for
-            `AngularError`; of several data sets a dict by name.
-        optimizer: built for this call.
+        pairs: DataFrame in any format; or one or several `TrainingSet`, which hold what
+            belongs to each data set (then the next four arguments are not given here).
+        validation_data: see `TrainingSet`.
+        split: see `TrainingSet`.
+        loss: see `TrainingSet`.
+        batch_size: see `TrainingSet`.
+        mixing: how batches of several data sets follow each other: "proportional", each
+            set once in a pass, in random order; "round_robin", a batch of each in turn
+            until the shortest is through.
+        epochs: maximum number of passes over the training examples.
+        steps_per_epoch: number of batches that make an epoch. Default: one pass.
+        optimizer: a Keras optimizer that has no variables yet. Default: see above.
         frozen: regular expressions; variables in whose path one is found are not
-            trained: "embedding" or "ngram_[23]" of the Universal Sentence Encoder, say.
+            trained, such as "embedding" or "ngram_[23]" of the Universal Sentence
+            Encoder.
         mixed_precision: compute in float16 on a GPU where that stays accurate, and
             scale the loss so that small gradients do not vanish.
-        seed: of the split and of the order of the examples. One seed, one result.
+        evaluators: what to measure before training and after each epoch.
+        early_stopping: when to stop, and which epoch to keep. Default:
+            ``EarlyStopping()``, three epochs without a lower validation loss.
+        seed: seed of the split and of the order of the examples. One seed, one result.
         checkpoint: a file for the state of the training, written after each epoch. If
             it exists, training goes on from there, to the same weights as without the
             interruption.
@@ -147,113 +127,177 @@ def fine_tune(
         The tuned encoder with what was measured on the way.
 
     Raises:
-        ValueError: if the data has no shape that is known, or cells at fault; the loss
-            does not fit it; ``validation`` lacks a column; the rows cannot be split;
-            ``monitor`` or ``guard`` is not in the history; ``frozen`` matches nothing;
-            the optimizer would also move rows of the table that no text uses; or the
-            checkpoint is of another training.
+        ValueError: as `TrainingSet`; if what belongs to a `TrainingSet` is given beside
+            one; two sets have one name; ``monitor`` or ``guard`` is not in the history;
+            ``frozen`` matches nothing; the optimizer would also move rows of the table
+            that no text uses; or the checkpoint is of another training.
 
     Warns:
         UserWarning: of a margin that unit vectors cannot reach, batches of one class,
-            texts alone in their class, triplets that no longer pull, embeddings that
-            have collapsed, a loss that is not finite, and a tuned encoder that is worse
-            than its base on ``monitor``.
+            texts alone in their class, triplets that no longer violate the margin,
+            embeddings that have collapsed, a loss that is not finite, and a tuned
+            encoder that is worse than its base on ``monitor``.
     """
-    data = data_sets(
-        pairs,
-        validation,
-        loss,
-        split,
-        validation_split,
-        seed,
-        batches=batches,
-        batch_size=batch_size,
-    )
-    tasks = [part.task for part in data]
-    feed = BatchStream(tasks, [part.training for part in data], mixing, seed)
-    held_out = BatchStream(
-        tasks, [part.validation for part in data], "proportional", seed
-    )
-    for number, part in enumerate(data):
-        check_margin(part.task.loss, encoder.dim)
-        if part.task.shape is CLASSES:
-            labels = part.training["label"].to_numpy()
-            check_batches(labels, feed.one_pass[number])
-    steps = steps_per_epoch or feed.steps
-    texts = [text for part in data for text in part.texts()]
-    for measure in measures:
-        texts += measure.texts
-    with training_strategy().scope():
-        student = encoder.compact(texts)
-        still = matching(student.trainable_variables, frozen)
-        for variable in still:
-            variable.trainable = False
-        model = compiled_model(
-            student,
-            data,
-            feed.target_shapes,
-            optimizer,
-            epochs * steps,
-            mixed_precision,
-            is_partial=student.count_params() < encoder.count_params(),
-        )
+    of_one_set = {
+        "validation_data": validation_data,
+        "split": split,
+        "loss": loss,
+        "batch_size": batch_size,
+    }
+    data = _prepare(training_sets(pairs, seed, of_one_set), mixing, seed)
+    check_data(data.sets, data.training.one_pass, encoder.dim)
+    steps = steps_per_epoch or data.training.steps
+    stopping = early_stopping or EarlyStopping()
     settings = {"epochs": epochs, "steps_per_epoch": steps, "mixing": mixing}
-    settings |= {"monitor": monitor, "guard": guard}
-    settings |= {"patience": patience, "min_delta": min_delta}
-    others = {"seed": seed, "frozen": [*frozen], "mixed_precision": mixed_precision}
-    record = describe_training(encoder, data, model.optimizer, settings | others)
-    validation_data = held_out.validation()
-    watch = BestEpoch(student, measures, monitor, guard or {}, patience, min_delta)
-    watch.start(model.evaluate(validation_data, return_dict=True, verbose=0))
-    followers = [watch, TrainingDiagnostics(student, data[0].probes())]
-    if log_dir is not None:
-        Path(log_dir).mkdir(parents=True, exist_ok=True)
-        followers += [
-            keras.callbacks.TensorBoard(log_dir, write_graph=False),
-            keras.callbacks.CSVLogger(Path(log_dir) / "log.csv", append=True),
-        ]
-    followers += callbacks
-    if checkpoint is not None:
-        targets = zip(feed.targets, held_out.targets, strict=True)
-        run = {
-            f"data {part.name}".strip(): part.digest(own)
-            for part, own in zip(data, targets, strict=True)
-        }
-        weights = [*student.get_weights(), *student.projections]
-        run |= {
-            "encoder": digest_arrays(weights),
-            "optimizer": digest_settings(model.optimizer.get_config()),
-            "settings": digest_settings([*settings.values()]),
-            "seed": digest_settings(seed),
-            "frozen": digest_settings([*frozen]),
-        }
-        state = TrainingState(checkpoint, watch, run)
-        state.restore(model)
-        followers.append(state)
-    done, started = len(watch.rows), time.perf_counter()
-    if done < epochs and not watch.is_over:
-        with float16_on_gpu(mixed_precision):
-            model.fit(
-                feed.training(start=done * steps),
-                validation_data=validation_data,
-                epochs=epochs,
-                initial_epoch=done,
-                steps_per_epoch=steps,
-                shuffle=False,
-                callbacks=followers,
-                verbose=verbose,
+    settings |= asdict(stopping)
+    others = {"frozen": [*frozen], "mixed_precision": mixed_precision}
+    strategy = training_strategy()
+    with strategy.scope():
+        student = encoder.compact(data.texts(evaluators))
+    with _frozen(student, frozen):
+        with strategy.scope():
+            model = compiled_model(
+                student,
+                data.sets,
+                data.training.target_shapes,
+                optimizer,
+                epochs * steps,
+                mixed_precision,
+                is_partial=student.count_params() < encoder.count_params(),
             )
-    record |= describe_outcome(watch, steps, done, time.perf_counter() - started)
-    for variable in still:
-        variable.trainable = True
+        record = describe_training(
+            encoder, data.sets, model.optimizer, settings | others
+        )
+        validation = data.validation.validation()
+        before = model.evaluate(validation, return_dict=True, verbose=0)
+        best = BestEpoch(student, evaluators, stopping, before)
+        followers = [best, TrainingDiagnostics(student, data.sets[0].probes())]
+        followers += [*_loggers(log_dir), *callbacks]
+        if checkpoint is not None:
+            identity = data.identity() | _identity(model, settings, seed, frozen)
+            state = TrainingState(checkpoint, best, identity)
+            state.restore(model)
+            followers.append(state)
+        done, started = len(best.rows), time.perf_counter()
+        if done < epochs and not best.is_over:
+            with float16_on_gpu(mixed_precision):
+                model.fit(
+                    data.training.training(start=done * steps),
+                    validation_data=validation,
+                    epochs=epochs,
+                    initial_epoch=done,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                    callbacks=followers,
+                    verbose=verbose,
+                )
+        seconds = time.perf_counter() - started
     return FineTuned(
-        encoder=best_encoder(encoder, student, model, watch),
-        history=watch.history(),
-        training=_as_given(pairs, {part.name: part.training for part in data}),
-        validation=_as_given(pairs, {part.name: part.validation for part in data}),
-        record=record,
+        encoder=best.best_encoder(encoder, model),
+        history=best.history(),
+        data=data.sets,
+        record=replace(record, runs=(describe_run(best, seed, steps, done, seconds),)),
     )
 
 
-def _as_given(pairs: Pairs, tables: dict[str, pd.DataFrame]) -> Pairs:
-    return tables if isinstance(pairs, Mapping) else tables[""]
+@dataclass(frozen=True)
+class _Data:
+    """The data sets of a training, their examples, and batches of these."""
+
+    sets: tuple[TrainingSet, ...]
+    examples: list[tuple[Examples, Examples]]
+    training: BatchStream
+    validation: BatchStream
+
+    def texts(self, evaluators: Sequence[Evaluator]) -> list[str]:
+        """Every text that the training meets."""
+        texts = [text for own in self.sets for text in own.texts()]
+        return texts + [text for own in evaluators for text in own.texts]
+
+    def identity(self) -> dict[str, str]:
+        """Digests that tell the data, losses and batches from those of others."""
+        return {
+            f"data {own.name}".strip(): own.digest([part.targets for part in parts])
+            for own, parts in zip(self.sets, self.examples, strict=True)
+        }
+
+
+def _prepare(sets: Sequence[TrainingSet], mixing: str, seed: int) -> _Data:
+    examples = [
+        (own.examples(own.training), own.examples(own.validation)) for own in sets
+    ]
+    training, validation = zip(*examples, strict=True)
+    return _Data(
+        sets=tuple(sets),
+        examples=examples,
+        training=BatchStream(training, mixing, seed),
+        validation=BatchStream(validation, "proportional", seed),
+    )
+
+
+@contextmanager
+def _frozen(encoder: Encoder, patterns: Sequence[str]) -> Iterator[None]:
+    """Keep variables from being trained while the block runs."""
+    variables = matching(encoder.trainable_variables, patterns)
+    for variable in variables:
+        variable.trainable = False
+    yield
+    for variable in variables:
+        variable.trainable = True
+
+
+def _identity(
+    model: ExampleEncoder, settings: Mapping[str, Any], seed: int, frozen: Sequence[str]
+) -> dict[str, str]:
+    """Digests that tell what is trained, and how, from others."""
+    student = model.encoder
+    return {
+        "encoder": digest_arrays([*student.get_weights(), *student.projections]),
+        "optimizer": digest_settings(model.optimizer.get_config()),
+        "settings": digest_settings(settings),
+        "seed": digest_settings(seed),
+        "frozen": digest_settings([*frozen]),
+    }
+
+
+def training_sets(
+    pairs: Pairs, seed: int, of_one_set: Mapping[str, Any]
+) -> list[TrainingSet]:
+    """The data sets that `fine_tune` is given, see there.
+
+    Args:
+        pairs: a table, or data sets.
+        seed: seed of the split of a table.
+        of_one_set: arguments of `TrainingSet` for a table.
+    """
+    if isinstance(pairs, pd.DataFrame):
+        return [TrainingSet(pairs, seed=seed, **of_one_set)]
+    sets = [pairs] if isinstance(pairs, TrainingSet) else list(pairs)
+    given = [name for name, value in of_one_set.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{given} belong to each TrainingSet: TrainingSet(pairs, {given[0]}=...)"
+        )
+    for own in sets:
+        if not isinstance(own, TrainingSet):
+            raise ValueError(
+                "pairs must be a DataFrame, or one or several TrainingSet. Received: "
+                f"{type(own).__name__} in a {type(pairs).__name__}"
+            )
+    names = [own.name for own in sets]
+    if not sets or len({*names}) < len(names):
+        raise ValueError(
+            "several data sets need a name each, and there must be one at least: "
+            f"TrainingSet(pairs, name=...). Received: {names}"
+        )
+    return sets
+
+
+def _loggers(log_dir: str | Path | None) -> list[keras.callbacks.Callback]:
+    if log_dir is None:
+        return []
+    Path(log_dir).mkdir(parents=True, exist_ok=True)
+    return [
+        keras.callbacks.TensorBoard(log_dir, write_graph=False),
+        keras.callbacks.CSVLogger(Path(log_dir) / "log.csv", append=True),
+    ]

@@ -10,7 +10,7 @@ from usetune.encoders.base import Encoder
 from usetune.losses import Cached
 from usetune.training.multi_loss import LossPerDataSet
 from usetune.training.optimizers import FusedAdam, warmup_cosine
-from usetune.training.training_set import DataSet
+from usetune.training.training_set import TrainingSet
 
 
 class ExampleEncoder(keras.Model):
@@ -19,8 +19,8 @@ class ExampleEncoder(keras.Model):
     Args:
         encoder: gives embeddings (batch, dim) for a string tensor (batch,).
         layers: trainable layers of the loss, so that they are trained and stored too.
-        mini_batch_size: embed so many examples at a time, and keep of a batch nothing
-            but its embeddings (GradCache: Gao et al., "Scaling deep contrastive
+        mini_batch_size: number of examples to embed at a time; of a batch nothing is
+            kept except its embeddings (GradCache: Gao et al., "Scaling deep contrastive
             learning batch size under memory limited setup", 2021, section 3.2). The
             gradient stays the same, and each text is embedded twice. Default: embed
             the batch at once.
@@ -125,7 +125,7 @@ _ROWWISE = (
 
 def compiled_model(
     student: Encoder,
-    data: Sequence[DataSet],
+    sets: Sequence[TrainingSet],
     target_shapes: Sequence[tuple[int, ...]],
     optimizer: keras.optimizers.Optimizer | None,
     steps: int,
@@ -136,10 +136,10 @@ def compiled_model(
 
     Args:
         student: the encoder that is trained.
-        data: with their losses.
-        target_shapes: for each of them the shape of a target, without the batch.
+        sets: the data sets, with their losses.
+        target_shapes: for each set the shape of a target, without the batch.
         optimizer: None for the default.
-        steps: batches of the whole training.
+        steps: number of batches in the whole training.
         mixed_precision: whether to scale the loss.
         is_partial: whether ``student`` has only some rows of the embedding table.
 
@@ -147,25 +147,24 @@ def compiled_model(
         ValueError: if the optimizer would move rows that are not there, or `Cached` is
             one of several losses.
     """
-    losses = [part.task.loss for part in data]
+    losses = [own.loss for own in sets]
     for loss in losses:
         loss.build(student.dim)
     cached = [loss for loss in losses if isinstance(loss, Cached)]
-    if cached and len(data) > 1:
+    if cached and len(sets) > 1:
         raise ValueError("Cached is for a training on one data set")
     model = ExampleEncoder(
         student,
         [layer for loss in losses for layer in loss.layers],
         cached[0].mini_batch_size if cached else None,
     )
-    if len(data) == 1:
-        task = data[0].task
-        loss, metrics = task.loss, task.metrics()
-        optimizer = optimizer or task.optimizer(steps)
+    if len(sets) == 1:
+        loss, metrics = sets[0].loss, sets[0].loss.metrics()
+        optimizer = optimizer or sets[0].optimizer(steps)
     else:
-        columns = [len(part.task.columns) for part in data]
-        named = {part.name: part.task.loss for part in data}
-        loss = LossPerDataSet(named, columns, target_shapes)
+        columns = [len(own.columns) for own in sets]
+        by_name = {own.name: own.loss for own in sets}
+        loss = LossPerDataSet(by_name, columns, target_shapes)
         metrics = loss.metrics()
         optimizer = optimizer or FusedAdam(warmup_cosine(1e-4, steps))
     if is_partial:

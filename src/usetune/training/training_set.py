@@ -1,8 +1,6 @@
-"""How training data of one shape is fed to its loss."""
+"""One set of training data: its format, split, loss and batches, found once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -15,7 +13,6 @@ from usetune.data.formats import (
     POSITIVE,
     SCORED,
     TRIPLETS,
-    Format,
     check_rows,
     format_of,
     text_columns,
@@ -30,187 +27,132 @@ from usetune.losses import (
     innermost,
 )
 from usetune.training import batches
-from usetune.training.diagnostics import ACTIVE
 from usetune.training.loss_choice import check_loss, default_loss
 from usetune.training.optimizers import FusedAdam, article_optimizer, warmup_cosine
+from usetune.training.stream import Examples, Passes
 
-# Examples that are about a thing, which others may be about as well.
-_OF_THINGS = (POSITIVE, TRIPLETS)
+BATCH_SAMPLERS = ("shuffled", "no_duplicates", "by_label", "by_length")
+
+# Formats whose examples are about something that others may be about as well.
+_WITH_SUBJECT = (POSITIVE, TRIPLETS)
 _IN_BATCH = (GIST, MegaBatchMargin, MultipleNegativesRanking)
-_ERRORS = ["mean_absolute_error", "mean_absolute_percentage_error"]
-Batches = Iterator[np.ndarray]
+# Distinct texts on which a collapse is looked for.
+_PROBES = 256
 
 
-@dataclass(frozen=True)
-class Task:
-    """One set of training data with its loss and its batches.
+class TrainingSet:
+    """Examples to train and to validate on, with their loss and their batches.
+
+    `fine_tune` makes one from a table. Make them yourself to train on several data
+    sets, or to set what `fine_tune` has no argument for.
+
+    Args:
+        pairs: examples in any format that `usetune.load_pairs` knows; left as they are.
+        validation_data: examples to validate on, in the same format. Default: a part
+            of ``pairs``.
+        loss: one of `usetune.losses`; the name of a Keras loss stands for
+            `AngularError`. Default: the first of `LOSSES_FOR` for the format.
+        batch_size: examples in a step. Default: 8 for `AngularError`, otherwise 128.
+        batch_sampler: which examples come together: "shuffled"; "no_duplicates", no
+            text twice in a batch; "by_label", at least two classes with two texts each;
+            "by_length", texts of similar length. Default: "by_label" for texts with a
+            class, "no_duplicates" where there are columns of negatives.
+        split: how to hold examples out: "stratified", "couples", "group" or "tail", see
+            `usetune.split_pairs`. Default: "couples" for texts with a class, otherwise
+            "stratified".
+        validation_split: share of the examples, or groups, to validate on.
+        seed: seed of the split.
+        name: tells several sets apart: in errors, in the history, in the record.
 
     Attributes:
-        shape: of the data.
-        columns: those that hold texts.
-        loss: on their embeddings.
-        batches: which rows come together, see `fine_tune`.
-        batch_size: examples in a step.
+        format: `usetune.data.formats.Format` of the examples.
+        columns: names of the columns that hold texts.
+        training: DataFrame of the examples to train on.
+        validation: DataFrame of the examples to validate on.
+
+    Raises:
+        ValueError: if the data has no known format, or cells at fault; the loss or the
+            sampler does not fit it; ``validation_data`` lacks a column; or the rows
+            cannot be split.
     """
 
-    shape: Format
-    columns: list[str]
-    loss: EmbeddingLoss
-    batches: str
-    batch_size: int
-
-    @property
-    def split(self) -> str:
-        """How to hold examples out, see `split_pairs`."""
-        return "couples" if self.shape is CLASSES else "stratified"
-
-    def check(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        """Check further examples of this task, those to validate on, say."""
-        wanted = dict.fromkeys([*self.shape.columns, *self.columns])
-        missing = [column for column in wanted if column not in pairs]
-        if missing:
-            raise ValueError(
-                f"validation lacks the columns {missing} of the training pairs. "
-                f"Received: {list(pairs.columns)}"
-            )
-        return check_rows(pairs, self.shape, "validation")
-
-    def texts(self, pairs: pd.DataFrame) -> np.ndarray:
-        """UTF-8 texts (n, columns) of ``bytes``."""
-        flat = np.array(utf8(pairs[self.columns].to_numpy().ravel()), dtype=object)
-        return flat.reshape(-1, len(self.columns))
-
-    def target(self, pairs: pd.DataFrame) -> np.ndarray:
-        """What the loss compares with, float32 (n, …)."""
-        if self.shape in _OF_THINGS:
-            values = _things(pairs)
+    def __init__(
+        self,
+        pairs: pd.DataFrame,
+        validation_data: pd.DataFrame | None = None,
+        *,
+        loss: EmbeddingLoss | str | None = None,
+        batch_size: int | None = None,
+        batch_sampler: str | None = None,
+        split: str | None = None,
+        validation_split: float = 0.2,
+        seed: int = 0,
+        name: str = "",
+    ) -> None:
+        self.name = name
+        self.format = format_of(pairs)
+        pairs = check_rows(pairs, self.format, f"pairs {name}".strip())
+        self.loss = self._loss_for(pairs, loss)
+        texts = text_columns(pairs)
+        columns = [column for column in self.format.columns if column in texts]
+        self.columns = columns + [column for column in texts if column not in columns]
+        self.batch_sampler = self._sampler(batch_sampler)
+        is_article = isinstance(self.loss, AngularError)
+        self.batch_size = batch_size or (8 if is_article else 128)
+        if validation_data is None:
+            default = "couples" if self.format is CLASSES else "stratified"
+            parts = split_pairs(pairs, validation_split, split or default, seed)
         else:
-            column = "similarity" if self.shape is SCORED else "label"
-            values = pairs[column].to_numpy()
-        texts = [pairs[column].tolist() for column in self.columns]
-        return self.loss.target(texts, values)
+            parts = pairs, self._checked_validation(validation_data)
+        self.training, self.validation = parts
 
-    def passes(self, pairs: pd.DataFrame) -> Callable[[np.random.Generator], Batches]:
-        """One pass over the rows as batches of row numbers, for a generator."""
-        size = self.batch_size
-        if self.batches == "by_label":
-            labels = pairs["label"].to_numpy()
-            return lambda generator: batches.by_label(labels, size, generator)
-        if self.batches == "no_duplicates":
-            keys = _keys(pairs[self.columns])
-            if self.shape in _OF_THINGS:
-                keys = np.column_stack([keys, keys.max() + 1 + _things(pairs)])
-            return lambda generator: batches.no_duplicates(keys, size, generator)
-        if self.batches == "by_length":
-            lengths = sum(pairs[column].str.len() for column in self.columns)
-            lengths = lengths.to_numpy()
-            return lambda generator: batches.by_length(lengths, size, generator)
-        return lambda generator: batches.shuffled(len(pairs), size, generator)
+    def texts(self) -> list[str]:
+        """Every text, of training and validation."""
+        tables = (self.training, self.validation)
+        return [
+            text for table in tables for text in table[self.columns].to_numpy().ravel()
+        ]
 
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """What to report beside the loss."""
-        loss = self.loss
-        if isinstance(loss, AngularError):
-            return [
-                keras.metrics.MeanMetricWrapper(AngularError(name).call, name=name)
-                for name in _ERRORS
-            ]
-        if hasattr(innermost(loss), "active"):
-            return [keras.metrics.MeanMetricWrapper(innermost(loss).active, ACTIVE)]
-        return []
+    def probes(self) -> list[str]:
+        """Some distinct texts of the validation, to look for a collapse."""
+        texts = self.validation[self.columns].to_numpy().ravel()
+        return list(dict.fromkeys(texts))[:_PROBES]
+
+    def examples(self, table: pd.DataFrame) -> Examples:
+        """What a stream of batches is made from.
+
+        `GIST` encodes the texts of the table with its guide here.
+
+        Args:
+            table: ``training`` or ``validation``.
+        """
+        flat = utf8(table[self.columns].to_numpy().ravel())
+        subject = None
+        if self.format in _WITH_SUBJECT:
+            subject = _subjects(table)
+            values = subject
+        else:
+            values = table["similarity" if self.format is SCORED else "label"]
+        texts = [table[column].tolist() for column in self.columns]
+        return Examples(
+            texts=np.array(flat, dtype=object).reshape(-1, len(self.columns)),
+            targets=self.loss.target(texts, np.asarray(values)),
+            passes=self._passes(table, subject),
+        )
 
     def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
-        """The default optimizer for so many steps."""
+        """The default optimizer of a training of ``steps`` steps."""
         if isinstance(self.loss, AngularError):
             return article_optimizer()
         peak = 5e-4 if isinstance(innermost(self.loss), _IN_BATCH) else 1e-4
         return FusedAdam(warmup_cosine(peak, steps))
 
-
-def task_for(
-    pairs: pd.DataFrame,
-    loss: EmbeddingLoss | str | None = None,
-    batches: str | None = None,
-    batch_size: int | None = None,
-) -> Task:
-    """The task for pairs, recognised by their columns.
-
-    Args:
-        pairs: as `load_pairs` returns.
-        loss: None for the default; the name of a Keras loss for `AngularError`.
-        batches: None for the default.
-        batch_size: None for the default.
-
-    Raises:
-        ValueError: if the pairs have no shape that is known, or the loss or the batches
-            do not fit them.
-    """
-    shape = format_of(pairs)
-    if loss is None:
-        loss = default_loss(pairs, shape)
-    elif isinstance(loss, str):
-        loss = AngularError(loss)
-    check_loss(loss, pairs, shape)
-    columns = [name for name in shape.columns if name in text_columns(pairs)]
-    columns += [name for name in text_columns(pairs) if name not in columns]
-    if batches is None:
-        default = "no_duplicates" if len(columns) > 2 else "shuffled"
-        batches = "by_label" if shape is CLASSES else default
-    if batches not in _BATCHES or (batches == "by_label" and shape is not CLASSES):
-        raise ValueError(
-            f"batches must be one of {_BATCHES}, by_label only for {CLASSES.name}. "
-            f"Received: {batches!r} for {shape.name}"
-        )
-    default_size = 8 if isinstance(loss, AngularError) else 128
-    return Task(shape, columns, loss, batches, batch_size or default_size)
-
-
-_BATCHES = ["shuffled", "no_duplicates", "by_label", "by_length"]
-
-
-def _keys(texts: pd.DataFrame) -> np.ndarray:
-    """One number for each distinct text, (n, columns)."""
-    return pd.factorize(texts.to_numpy().ravel())[0].reshape(texts.shape)
-
-
-def _things(pairs: pd.DataFrame) -> np.ndarray:
-    """The number of the thing that an example is about, (n,)."""
-    named = (name for name in ("occupation", "label", "positive") if name in pairs)
-    return pd.factorize(pairs[next(named)])[0]
-
-
-# Texts on which a collapse is looked for.
-_PROBES = 256
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """One of the data sets of a training.
-
-    Attributes:
-        name: "" where there is only one.
-        task: its columns, loss and batches.
-        training: examples to train on.
-        validation: examples to validate on.
-    """
-
-    name: str
-    task: Task
-    training: pd.DataFrame
-    validation: pd.DataFrame
-
-    def texts(self) -> list[str]:
-        """Every text."""
-        tables = (self.training, self.validation)
-        columns = self.task.columns
-        return [text for table in tables for text in table[columns].to_numpy().ravel()]
-
     def digest(self, targets: Sequence[np.ndarray]) -> str:
-        """What tells this data set, its loss and batches from another.
+        """What tells this set, its loss and its batches from others.
 
         Args:
-            targets: of training and validation, as a `BatchStream` has them. What a
-                guide says is in them, and in no configuration of a loss.
+            targets: those of the training and the validation examples. What a guide
+                says is in them, and in no configuration of a loss.
 
         Returns:
             64 hexadecimal digits.
@@ -219,52 +161,67 @@ class DataSet:
             TypeError: if the configuration of the loss holds something else than
                 numbers, texts, arrays, and mappings and lists of them.
         """
-        task = self.task
-        settings = [type(task.loss).__name__, task.loss.get_config()]
-        settings += [task.batches, task.batch_size]
+        settings = [type(self.loss).__name__, self.loss.get_config()]
+        settings += [self.batch_sampler, self.batch_size]
         tables = [digest_table(table) for table in (self.training, self.validation)]
         return digest_settings([*tables, digest_arrays(targets), settings])
 
-    def probes(self) -> list[str]:
-        """Some distinct texts of the validation."""
-        texts = self.validation[self.task.columns].to_numpy().ravel()
-        return list(dict.fromkeys(texts))[:_PROBES]
+    def _loss_for(
+        self, pairs: pd.DataFrame, loss: EmbeddingLoss | str | None
+    ) -> EmbeddingLoss:
+        if loss is None:
+            loss = default_loss(pairs, self.format)
+        elif isinstance(loss, str):
+            loss = AngularError(loss)
+        check_loss(loss, pairs, self.format)
+        return loss
 
-
-def data_sets(
-    pairs: pd.DataFrame | Mapping[str, pd.DataFrame],
-    validation: pd.DataFrame | Mapping[str, pd.DataFrame] | None,
-    loss: Any,
-    split: str | None,
-    validation_split: float,
-    seed: int,
-    **settings: Any,
-) -> list[DataSet]:
-    """Check and split the data that `fine_tune` is given, see there.
-
-    Raises:
-        ValueError: naming the data set and what is wrong with it.
-    """
-    if not isinstance(pairs, Mapping):
-        pairs, validation, loss = {"": pairs}, {"": validation}, {"": loss}
-    given = {"validation": validation, "loss": loss}
-    for argument, by_name in given.items():
-        if by_name is not None and (
-            not isinstance(by_name, Mapping) or {*by_name} - {*pairs}
-        ):
+    def _sampler(self, sampler: str | None) -> str:
+        is_classes = self.format is CLASSES
+        if sampler is None and is_classes:
+            return "by_label"
+        if sampler is None:
+            return "no_duplicates" if len(self.columns) > 2 else "shuffled"
+        if sampler not in BATCH_SAMPLERS or (sampler == "by_label" and not is_classes):
             raise ValueError(
-                f"of several data sets, {argument} must be a dict with names among "
-                f"{[*pairs]}. Received: {by_name!r:.80}"
+                f"batch_sampler must be one of {[*BATCH_SAMPLERS]}, by_label only for "
+                f"{CLASSES.name}. Received: {sampler!r} for {self.format.name}"
             )
-    result = []
-    for name, table in pairs.items():
-        table = check_rows(table, format_of(table), f"pairs {name}".strip())
-        task = task_for(table, (loss or {}).get(name), **settings)
-        held_out = (validation or {}).get(name)
-        if held_out is None:
-            how = split or task.split
-            parts = split_pairs(table, validation_split, how, seed)
-        else:
-            parts = table, task.check(held_out)
-        result.append(DataSet(name, task, *parts))
-    return result
+        return sampler
+
+    def _checked_validation(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        wanted = dict.fromkeys([*self.format.columns, *self.columns])
+        missing = [column for column in wanted if column not in pairs]
+        if missing:
+            raise ValueError(
+                f"validation_data lacks the columns {missing} of the training pairs. "
+                f"Received: {list(pairs.columns)}"
+            )
+        return check_rows(pairs, self.format, "validation_data")
+
+    def _passes(self, table: pd.DataFrame, subject: np.ndarray | None) -> Passes:
+        """For a generator, the batches of one pass over a table, as row numbers."""
+        size = self.batch_size
+        if self.batch_sampler == "by_label":
+            labels = table["label"].to_numpy()
+            return lambda generator: batches.by_label(labels, size, generator)
+        if self.batch_sampler == "no_duplicates":
+            keys = _keys(table[self.columns])
+            if subject is not None:
+                keys = np.column_stack([keys, keys.max() + 1 + subject])
+            return lambda generator: batches.no_duplicates(keys, size, generator)
+        if self.batch_sampler == "by_length":
+            lengths = sum(table[column].str.len() for column in self.columns).to_numpy()
+            return lambda generator: batches.by_length(lengths, size, generator)
+        return lambda generator: batches.shuffled(len(table), size, generator)
+
+
+def _keys(texts: pd.DataFrame) -> np.ndarray:
+    """One number for each distinct text, (n, columns)."""
+    return pd.factorize(texts.to_numpy().ravel())[0].reshape(texts.shape)
+
+
+def _subjects(table: pd.DataFrame) -> np.ndarray:
+    """The number of what each example is about, (n,)."""
+    named = (name for name in ("occupation", "label", "positive") if name in table)
+    return pd.factorize(table[next(named)])[0]
