@@ -4,8 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from usetune import load_sts
-from usetune.data import sources, sts
+from usetune.data import load_sts, sources, sts
 
 
 def test_sample_covers_the_scale():
