@@ -1,5 +1,11 @@
 """Losses on the embeddings of an example's texts, by the format of the examples.
 
+.. code-block:: python
+
+    from usetune.losses import Matryoshka, MultipleNegativesRanking
+    loss = Matryoshka(MultipleNegativesRanking(), dims=[512, 256, 128])
+    result = fine_tune(encoder, pairs, loss=loss)
+
 Pairs with a score: `AngularError`, `CosineSquaredError`, `CoSENT`, `AnglE`. Pairs with
 a label: `Contrastive`, `OnlineContrastive`, `Softmax`. Positive pairs:
 `MultipleNegativesRanking` and `GIST`, with negatives or without, `MegaBatchMargin`;
