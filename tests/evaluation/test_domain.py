@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from usetune import DomainEvaluator
-from usetune.evaluation import DomainScores
+from usetune.evaluation import Scores
 
 CORPUS = ["baker", "cook", "nurse", "doctor", "clerk"]
 PAIRS = pd.DataFrame(
@@ -46,7 +46,7 @@ def by_hand(encoder, benchmark):
     own = [CORPUS.index(positive) for positive in PAIRS["positive"]]
     ranks = [1 + (row > row[o]).sum() for row, o in zip(scores, own, strict=True)]
     related = [row[o] for row, o in zip(scores, own, strict=True)]
-    other = benchmark.score(encoder).queries["unrelated"].to_numpy()
+    other = benchmark.score(encoder).cosines["unrelated"].to_numpy()
     wins = [(r > o) + 0.5 * (r == o) for r in related for o in other]
     groups = ["food", "food", "health", "health", "office"]
     within, between = [], []
@@ -78,15 +78,9 @@ def test_figures(seed):
 def test_auc_and_margin_with_ties():
     generator = np.random.default_rng(0)
     related, unrelated = generator.integers(0, 6, (2, 80)) / 5
-    queries = pd.DataFrame(
-        {
-            **dict.fromkeys(["recall@1", "recall@10", "mrr@10"], 0.0),
-            "related": related,
-            "unrelated": unrelated,
-            "positive": "p",
-        }
-    )
-    figures = DomainScores(queries, pd.DataFrame(index=["p"]), 0).metrics()
+    cosines = pd.DataFrame({"related": related, "unrelated": unrelated})
+    queries = pd.DataFrame({"mrr@10": 0.0}, index=cosines.index)
+    figures = Scores(queries, np.zeros(80, int), "positives", 0, cosines).metrics()
     wins = [(r > u) + 0.5 * (r == u) for r in related for u in unrelated]
     assert figures["auc"] == pytest.approx(np.mean(wins), abs=1e-9)
     margin = np.mean(related) - np.mean(unrelated)
@@ -96,7 +90,7 @@ def test_auc_and_margin_with_ties():
 def test_other_texts_are_other():
     many = pd.concat([PAIRS] * 50, ignore_index=True)
     benchmark = DomainEvaluator(many, CORPUS)
-    queries = benchmark.score(Random(0)).queries
+    queries = benchmark.score(Random(0)).cosines
     # The anchor's cosine to its own positive never is the unrelated one.
     assert not np.isclose(queries["related"], queries["unrelated"]).any()
     assert queries.groupby(many["anchor"])["unrelated"].nunique().eq(4).all()
@@ -127,16 +121,8 @@ def test_coverage():
     covered, widths = 0, []
     for seed in range(200):
         values = generator.random(60)
-        names = [f"p{number}" for number in range(60)]
-        queries = pd.DataFrame(
-            {
-                **dict.fromkeys(["recall@1", "recall@10", "mrr@10"], values),
-                "related": 1.0,
-                "unrelated": 0.0,
-                "positive": names,
-            }
-        )
-        sample = DomainScores(queries, pd.DataFrame(index=names), seed)
+        queries = pd.DataFrame({"recall@1": values})
+        sample = Scores(queries, np.arange(60), "positives", seed)
         row = sample.intervals(samples=200).loc["recall@1"]
         covered += row["low"] <= 0.5 <= row["high"]
         error = values.std(ddof=1) / np.sqrt(60)
@@ -168,6 +154,16 @@ def test_groups():
     assert mean == pytest.approx(scores.metrics()["mrr@10"])
     without = DomainEvaluator(PAIRS.drop(columns="group"), CORPUS)
     assert "in-group" not in without(Random(0))
+    with pytest.raises(ValueError, match="no groups"):
+        without.score(Random(0)).by_group()
+
+
+def test_scores_are_asked_by_name():
+    scores = DomainEvaluator(PAIRS, CORPUS).score(Random(4, pull=1))
+    assert scores["auc"] == scores.metrics()["auc"]
+    assert f"{scores['mrr@10']:.4f}" in str(scores) and "6" in str(scores)
+    with pytest.raises(KeyError, match="'mrr' is none of .*'mrr@10'"):
+        scores["mrr"]
 
 
 def test_texts():

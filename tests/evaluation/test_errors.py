@@ -32,7 +32,7 @@ CORPUS = ["a", "b", "c", "d"]
 
 
 def test_neighbours_side_by_side():
-    table = neighbours(["a", "new"], BASE, TUNED, CORPUS, count=2)
+    table = neighbours(BASE, TUNED, ["a", "new"], CORPUS, count=2)
     assert list(table.columns) == [
         "title",
         "rank",
@@ -54,21 +54,21 @@ def test_a_title_is_no_neighbour_of_itself():
     """Not even where others have the same embedding and come before it."""
     same = Table(**dict.fromkeys("abcd", at(0)))
     for title, others in (("a", "bcd"), ("b", "acd"), ("d", "abc")):
-        table = neighbours([title], same, BASE, CORPUS, count=3)
+        table = neighbours(same, BASE, [title], CORPUS, count=3)
         assert table["base"].tolist() == list(others)
         assert title not in table["tuned"].tolist()
-    assert neighbours(["d"], same, same, CORPUS, count=1)["base"].tolist() == ["a"]
+    assert neighbours(same, same, ["d"], CORPUS, count=1)["base"].tolist() == ["a"]
 
 
 def test_all_of_the_corpus():
-    assert len(neighbours(["new"], BASE, TUNED, CORPUS, count=4)) == 4
+    assert len(neighbours(BASE, TUNED, ["new"], CORPUS, count=4)) == 4
     for count, most in ((0, 3), (4, 3)):
         with pytest.raises(
             ValueError, match=f"between 1 and {most}.*Received: {count}"
         ):
-            neighbours(["a", "new"], BASE, TUNED, CORPUS, count=count)
+            neighbours(BASE, TUNED, ["a", "new"], CORPUS, count=count)
     with pytest.raises(ValueError, match=r"Received twice: \['a'\]"):
-        neighbours(["a"], BASE, TUNED, ["a", "b", "a"], count=1)
+        neighbours(BASE, TUNED, ["a"], ["a", "b", "a"], count=1)
 
 
 def scored(values, column="similarity"):
@@ -87,20 +87,20 @@ def scored(values, column="similarity"):
 
 def test_the_error_is_the_difference_of_places():
     pairs, encoder = scored([0.1, 0.8, 0.7, 0.6, 0.9])
-    table = most_wrong(pairs, encoder)
+    table = most_wrong(encoder, pairs)
     assert table.index.tolist() == ["row 0", "row 4", "row 1", "row 2", "row 3"]
     np.testing.assert_allclose(table["gold_place"], [0, 1, 0.75, 0.5, 0.25])
     np.testing.assert_allclose(table["cosine_place"], [1, 0, 0.75, 0.5, 0.25])
     np.testing.assert_allclose(table["error"], [1, -1, 0, 0, 0])
     np.testing.assert_allclose(table["cosine"], np.cos(np.radians([0, 40, 10, 20, 30])))
     pd.testing.assert_frame_equal(table[pairs.columns], pairs.loc[table.index])
-    assert most_wrong(pairs, encoder, 2).equals(table.head(2))
+    assert most_wrong(encoder, pairs, 2).equals(table.head(2))
 
 
 def test_errors_add_up_to_what_spearman_is_missing():
     gold = np.random.default_rng(0).permutation(12) / 12
     pairs, encoder = scored(gold)
-    table = most_wrong(pairs, encoder)
+    table = most_wrong(encoder, pairs)
     missing = 6 * ((11 * table["error"]) ** 2).sum() / (12 * (12**2 - 1))
     expected = spearmanr(table["similarity"], table["cosine"]).statistic
     assert 1 - missing == pytest.approx(expected, abs=1e-9)
@@ -108,7 +108,7 @@ def test_errors_add_up_to_what_spearman_is_missing():
 
 def test_labels():
     pairs, encoder = scored([0, 1, 1, 0, 1], "label")
-    table = most_wrong(pairs, encoder)
+    table = most_wrong(encoder, pairs)
     np.testing.assert_allclose(
         table.sort_index()["gold_place"], [0.125, 0.75, 0.75, 0.125, 0.75]
     )
@@ -127,13 +127,13 @@ def test_labels():
 def test_other_pairs(values, column, message):
     pairs, encoder = scored(values, column)
     with pytest.raises(ValueError, match=message):
-        most_wrong(pairs, encoder)
+        most_wrong(encoder, pairs)
 
 
 @pytest.mark.real_data
 def test_sts(tiny):
     pairs = load_sts("dev")
-    table = most_wrong(pairs, tiny, len(pairs))
+    table = most_wrong(tiny, pairs, len(pairs))
     assert sorted(table.index) == list(pairs.index)
     assert table["error"].abs().is_monotonic_decreasing
     places = table[["gold_place", "cosine_place"]].corr().iloc[0, 1]
@@ -152,7 +152,7 @@ SEARCH = Table(
 @pytest.mark.parametrize("block", [1, 3, 512])
 def test_worst_queries(monkeypatch, block):
     monkeypatch.setattr("usetune.evaluation.errors._QUERIES", block)
-    table = worst_queries(DomainEvaluator(PAIRS, CORPUS), SEARCH)
+    table = worst_queries(SEARCH, DomainEvaluator(PAIRS, CORPUS))
     assert table.index.tolist() == [7, 3, 1]
     assert table["anchor"].tolist() == ["p", "r", "s"]
     assert table["positive"].tolist() == ["a", "c", "a"]
@@ -161,7 +161,7 @@ def test_worst_queries(monkeypatch, block):
     for name, degrees in (("cosine", [80, 29, 16]), ("first_cosine", [10, 1, 14])):
         expected = np.cos(np.radians(degrees))
         np.testing.assert_allclose(table[name], expected, atol=1e-6)
-    few = worst_queries(DomainEvaluator(PAIRS, CORPUS), SEARCH, 1)
+    few = worst_queries(SEARCH, DomainEvaluator(PAIRS, CORPUS), 1)
     assert few.equals(table.head(1))
 
 
@@ -170,7 +170,7 @@ def test_ranks_are_those_of_the_benchmark():
     words = [f"word{number}" for number in range(9)]
     pairs = pd.DataFrame({"anchor": [f"{w} of it" for w in words], "positive": words})
     benchmark, encoder = DomainEvaluator(pairs, words), TinyEncoder(dim=2)
-    table = worst_queries(benchmark, encoder, 9)
+    table = worst_queries(encoder, benchmark, 9)
     right = 9 - len(table)
     assert 0 < right < 9
     figures = benchmark(encoder)

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,6 @@ from usetune.evaluation.pairs import (
     TripletEvaluator,
 )
 from usetune.evaluation.retrieval import RetrievalEvaluator
-from usetune.evaluation.scores import RetrievalScores
 
 
 class Vectors:
@@ -186,9 +186,7 @@ def test_intervals():
     assert (table["value"] <= table["high"]).all()
     assert table.loc["mrr@10", "low"] < table.loc["mrr@10", "high"]
     pd.testing.assert_frame_equal(table, scores.intervals(samples=300))
-    other = RetrievalScores(scores.queries, scores.groups, seed=1).intervals(
-        samples=300
-    )
+    other = replace(scores, seed=1).intervals(samples=300)
     assert not other.equals(table)
 
 
@@ -233,7 +231,7 @@ def test_comparison_is_paired():
     same_again = base.compare(base, samples=20)
     assert (same_again[["difference", "low", "high"]] == 0).all().all()
     _, other = toy(seed=2, ks=(1,))
-    with pytest.raises(ValueError, match="same queries and measures"):
+    with pytest.raises(ValueError, match="same queries and metrics"):
         base.compare(other.score(encoder))
 
 

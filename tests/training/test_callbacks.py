@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune.evaluation.pair_metrics import named
+from usetune.evaluation.pair_metrics import with_prefix
 from usetune.evaluation.retrieval import RetrievalEvaluator
 from usetune.training.callbacks import BestEpoch, EarlyStopping, EvaluatorCallback
 from usetune.training.siamese import build_siamese
@@ -79,8 +79,8 @@ def test_figures_of_one_name_are_refused(tiny):
 
 
 def test_named():
-    assert named({"a": 1.0}, "") == {"a": 1.0}
-    assert named({"a": 1.0}, "toy") == {"toy_a": 1.0}
+    assert with_prefix({"a": 1.0}, "") == {"a": 1.0}
+    assert with_prefix({"a": 1.0}, "toy") == {"toy_a": 1.0}
 
 
 def test_a_guard_needs_a_figure_from_before_training(tiny):

@@ -17,7 +17,7 @@ from usetune.evaluation.pairs import (
 )
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.evaluation.retrieval import RetrievalEvaluator
-from usetune.evaluation.scores import DomainScores, RetrievalScores
+from usetune.evaluation.scores import Scores
 from usetune.evaluation.sts import STSEvaluator, STSScores, sts_benchmark
 
 __all__ = [
@@ -26,8 +26,7 @@ __all__ = [
     "STSScores",
     "RetrievalEvaluator",
     "DomainEvaluator",
-    "DomainScores",
-    "RetrievalScores",
+    "Scores",
     "BinaryClassificationEvaluator",
     "SimilarityEvaluator",
     "TripletEvaluator",

@@ -15,7 +15,7 @@ from usetune.search.quantization import QuantizedCorpus, Quantizer
 
 PRECISIONS = ("float32", "float16", "int8", "binary", "binary, rescored")
 
-_FIGURES = ["recall@1", "mrr@10"]
+_METRICS = ["recall@1", "mrr@10"]
 # How deep to search.
 _COUNT = 10
 
@@ -84,10 +84,12 @@ def size_table(
             f"Received: {outside[:5]}"
         )
     count = min(_COUNT, len(corpus))
-    dim = corpus.shape[1]
-    full = _first(queries, dim, "queries"), _first(corpus, dim, "corpus")
+    full_dim = corpus.shape[1]
+    found, _ = nearest(
+        _first(queries, full_dim, "queries"), _first(corpus, full_dim, "corpus"), count
+    )
     # With nothing found at full size there is no share: NaN.
-    full = pd.Series(_quality(nearest(*full, count)[0], relevant)).replace(0, np.nan)
+    full_quality = pd.Series(_quality(found, relevant)).replace(0, np.nan)
     table = []
     for dim in dims:
         own_queries = _first(queries, dim, "queries")
@@ -107,7 +109,8 @@ def size_table(
                     "bytes": size,
                     **quality,
                     **{
-                        f"{name} share": quality[name] / full[name] for name in _FIGURES
+                        f"{name} share": quality[name] / full_quality[name]
+                        for name in _METRICS
                     },
                     "seconds": np.median(seconds) * 1000 / len(queries),
                     "n": len(queries),
@@ -148,4 +151,4 @@ def _prepared(
 
 def _quality(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> dict[str, float]:
     measures = retrieval_metrics(relevant_ranks(found, relevant))
-    return measures[_FIGURES].mean().to_dict()
+    return measures[_METRICS].mean().to_dict()

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
-from usetune.evaluation.scores import _RETRIEVAL, DomainScores
+from usetune.evaluation.scores import Scores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 
+_METRICS = ["recall@1", "recall@10", "mrr@10"]
 _DEPTH = 10
 
 
@@ -61,10 +62,10 @@ class DomainEvaluator:
         self._others = others + (others >= self._relevant)
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
-        """The figures without their intervals."""
+        """The metrics without their intervals."""
         return self.score(encoder).metrics()
 
-    def score(self, encoder: TextEncoder) -> "DomainScores":
+    def score(self, encoder: TextEncoder) -> Scores:
         """Measure an encoder.
 
         Args:
@@ -74,24 +75,40 @@ class DomainEvaluator:
         corpus = encoder.encode(self.corpus)
         found, _ = nearest(anchors, corpus, min(_DEPTH, len(corpus)))
         ranks = relevant_ranks(found, self._relevant[:, None])
-        measures = retrieval_metrics(ranks, (1, _DEPTH))
-        queries = measures.set_index(self.pairs.index)[_RETRIEVAL]
-        queries["related"] = np.sum(anchors * corpus[self._relevant], axis=1)
-        queries["unrelated"] = np.sum(anchors * corpus[self._others], axis=1)
-        queries["positive"] = self.pairs["positive"]
+        metrics = retrieval_metrics(ranks, (1, _DEPTH)).set_index(self.pairs.index)
+        cosines = {"related": self._relevant, "unrelated": self._others}
+        clusters, positives = pd.factorize(self.pairs["positive"])
+        return Scores(
+            queries=metrics[_METRICS],
+            clusters=clusters,
+            cluster="positives",
+            seed=self.seed,
+            cosines=pd.DataFrame(
+                {
+                    name: np.sum(anchors * corpus[rows], axis=1)
+                    for name, rows in cosines.items()
+                },
+                index=self.pairs.index,
+            ),
+            by_cluster=self._group_cosines(corpus, pd.Index(positives)),
+            groups=self.pairs.get("group"),
+        )
+
+    def _group_cosines(self, corpus: np.ndarray, positives: pd.Index) -> pd.DataFrame:
+        """Mean cosine of each positive with those of its group and of others."""
+        table = pd.DataFrame(index=positives)
+        if "group" not in self.pairs:
+            return table
         first = ~self.pairs["positive"].duplicated().to_numpy()
-        positives = pd.DataFrame(index=self.pairs["positive"][first])
-        if "group" in self.pairs:
-            queries["group"] = self.pairs["group"]
-            groups = self.pairs["group"][first].to_numpy()
-            own = corpus[self._relevant[first]]
-            same = groups[:, None] == groups
-            cosines = own @ own.T
-            for name, mask in (
-                ("in-group", same & ~np.eye(len(own), dtype=bool)),
-                ("between-group", ~same),
-            ):
-                # A group of one occupation has no pair within: NaN.
-                counts = np.where(mask.any(1), mask.sum(1), np.nan)
-                positives[name] = np.sum(cosines * mask, axis=1) / counts
-        return DomainScores(queries, positives, self.seed)
+        groups = self.pairs["group"][first].to_numpy()
+        own = corpus[self._relevant[first]]
+        same = groups[:, None] == groups
+        cosines = own @ own.T
+        for name, mask in (
+            ("in-group", same & ~np.eye(len(own), dtype=bool)),
+            ("between-group", ~same),
+        ):
+            # A group of one occupation has no pair within: NaN.
+            counts = np.where(mask.any(1), mask.sum(1), np.nan)
+            table[name] = np.sum(cosines * mask, axis=1) / counts
+        return table

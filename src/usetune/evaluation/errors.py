@@ -8,7 +8,6 @@ from scipy.stats import rankdata
 
 from usetune.data.formats import BINARY, SCORED, check_rows, format_of
 from usetune.evaluation.domain import DomainEvaluator
-from usetune.evaluation.ranking import relevant_ranks
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 from usetune.similarity import cosine_similarity, unit_length
@@ -16,23 +15,23 @@ from usetune.similarity import cosine_similarity, unit_length
 # What `load_sts` calls the columns of scored pairs.
 _STS = {"sentence1": "base", "sentence2": "ref", "score": "similarity"}
 _HIGHEST_STS_SCORE = 5
-# Queries whose documents are all put in order at a time.
+# Queries that are compared with the whole corpus at a time.
 _QUERIES = 512
 
 
 def neighbours(
-    titles: Sequence[str],
     base: TextEncoder,
     tuned: TextEncoder,
+    titles: Sequence[str],
     corpus: Sequence[str],
     count: int = 5,
 ) -> pd.DataFrame:
     """The nearest texts of each title before and after tuning, side by side.
 
     Args:
-        titles: texts to look at; a title is no neighbour of itself.
         base: the encoder before.
         tuned: the encoder after.
+        titles: texts to look at; a title is no neighbour of itself.
         corpus: texts to search in, each once.
         count: neighbours of each title.
 
@@ -77,7 +76,7 @@ def neighbours(
 
 
 def most_wrong(
-    pairs: pd.DataFrame, encoder: TextEncoder, count: int = 20
+    encoder: TextEncoder, pairs: pd.DataFrame, count: int = 20
 ) -> pd.DataFrame:
     """The pairs whose cosine is farthest from what the gold score says.
 
@@ -88,9 +87,9 @@ def most_wrong(
     1 less a multiple of the sum of their squares.
 
     Args:
+        encoder: anything with ``encode(texts) → (n, dim)``.
         pairs: as `load_sts` returns, or scored pairs, or pairs labelled 0 or 1, as
             `load_pairs` returns; at least two.
-        encoder: anything with ``encode(texts) → (n, dim)``.
         count: rows to return, at most.
 
     Returns:
@@ -125,37 +124,44 @@ def most_wrong(
 
 
 def worst_queries(
-    benchmark: DomainEvaluator, encoder: TextEncoder, count: int = 20
+    encoder: TextEncoder, evaluator: DomainEvaluator, count: int = 20
 ) -> pd.DataFrame:
     """The queries whose answer comes last, and what came first instead.
 
     Args:
-        benchmark: its anchors are the queries, their positives the answers.
         encoder: anything with ``encode(texts) → (n, dim)`` of unit length.
-        count: rows to return, at most; queries whose answer comes first are no errors.
+        evaluator: its anchors are the queries, their positives the answers.
+        count: maximum number of rows; queries whose answer comes first are no errors.
 
     Returns:
         DataFrame anchor, positive, rank (of the positive, from 2), cosine (of the
         positive), first (the text of the corpus that came first) and first_cosine, the
-        last rank first; index as of the benchmark's pairs.
+        last rank first; index as of the evaluator's pairs.
     """
-    pairs, texts = benchmark.pairs, np.array(benchmark.corpus, dtype=object)
+    pairs, texts = evaluator.pairs, np.array(evaluator.corpus, dtype=object)
     anchors = encoder.encode(pairs["anchor"].tolist())
-    corpus = encoder.encode(benchmark.corpus)
+    corpus = encoder.encode(evaluator.corpus).astype(np.float64)
     own = pd.Index(texts).get_indexer(pairs["positive"])
+    places = np.arange(len(texts))
     parts = []
     for start in range(0, len(pairs), _QUERIES):
         rows = slice(start, start + _QUERIES)
-        found, cosines = nearest(anchors[rows], corpus, len(corpus))
-        ranks = relevant_ranks(found, own[rows, None])["rank"].to_numpy(dtype=int)
+        # As a search has them, so that ties are the same.
+        cosines = (anchors[rows].astype(np.float64) @ corpus.T).astype(np.float32)
+        answer = np.take_along_axis(cosines, own[rows, None], axis=1)
+        # Of equal cosines the earlier row of the corpus comes first, as in a search.
+        is_before = (cosines > answer) | (
+            (cosines == answer) & (places < own[rows, None])
+        )
+        first = cosines.argmax(axis=1)
         part = (
             pairs[["anchor", "positive"]]
             .iloc[rows]
             .assign(
-                rank=ranks,
-                cosine=cosines[np.arange(len(ranks)), ranks - 1],
-                first=texts[found[:, 0]],
-                first_cosine=cosines[:, 0],
+                rank=1 + is_before.sum(axis=1),
+                cosine=answer[:, 0],
+                first=texts[first],
+                first_cosine=cosines.max(axis=1),
             )
         )
         parts.append(part[part["rank"] > 1])

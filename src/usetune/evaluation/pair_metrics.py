@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics
 
 
-def named(figures: Mapping[str, float], name: str) -> dict[str, float]:
+def with_prefix(figures: Mapping[str, float], name: str) -> dict[str, float]:
     """Figures with the name of their measure before their own, if it has one."""
     return {f"{name}_{key}" if name else key: x for key, x in figures.items()}
 
@@ -143,9 +143,9 @@ def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str,
     }
     figures = {}
     for name, own in by_similarity.items():
-        figures |= named(own, name)
+        figures |= with_prefix(own, name)
     table = pd.DataFrame(by_similarity)
-    return {**figures, **named(table.max(axis=1).to_dict(), "max")}
+    return {**figures, **with_prefix(table.max(axis=1).to_dict(), "max")}
 
 
 def check_both_labels(label: np.ndarray) -> np.ndarray:

@@ -17,9 +17,9 @@ from usetune.data.tables import require_columns
 from usetune.evaluation.pair_metrics import (
     binary_metrics,
     check_both_labels,
-    named,
     similarity_metrics,
     triplet_metrics,
+    with_prefix,
 )
 from usetune.protocols import TextEncoder
 
@@ -39,9 +39,8 @@ class _TableEvaluator:
     ) -> None:
         table = require_columns(table, source, shape.columns)[[*shape.columns]]
         self.name, self._table = name, check_rows(table, shape, source)
-        columns = text_columns(self._table)
-        self._count = len(columns)
-        self.texts = [text for column in columns for text in self._table[column]]
+        self._columns = text_columns(self._table)
+        self.texts = [text for name in self._columns for text in self._table[name]]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The figures of an encoder.
@@ -52,10 +51,13 @@ class _TableEvaluator:
         Raises:
             ValueError: if an embedding is not finite.
         """
-        columns = np.split(np.asarray(encoder.encode(self.texts)), self._count)
-        return named(self._figures(*columns), self.name)
+        embeddings = np.asarray(encoder.encode(self.texts))
+        parts = np.split(embeddings, len(self._columns))
+        metrics = self._metrics(dict(zip(self._columns, parts, strict=True)))
+        return with_prefix(metrics, self.name)
 
-    def _figures(self, *columns: np.ndarray) -> Mapping[str, float]:
+    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> Mapping[str, float]:
+        """Metrics of the embeddings of each column of texts."""
         raise NotImplementedError
 
 
@@ -78,8 +80,9 @@ class SimilarityEvaluator(_TableEvaluator):
         if len(pairs) < 2:
             raise ValueError("pairs must have at least two rows. Received: 1")
 
-    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return similarity_metrics(*columns, self._table["similarity"].to_numpy())
+    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
+        gold = self._table["similarity"].to_numpy()
+        return similarity_metrics(embeddings["base"], embeddings["ref"], gold)
 
 
 class TripletEvaluator(_TableEvaluator):
@@ -103,8 +106,8 @@ class TripletEvaluator(_TableEvaluator):
         super().__init__(triplets, "triplets", TRIPLETS, name)
         self.margin = margin
 
-    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return triplet_metrics(*columns, margin=self.margin)
+    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return triplet_metrics(**embeddings, margin=self.margin)
 
 
 class BinaryClassificationEvaluator(_TableEvaluator):
@@ -128,5 +131,6 @@ class BinaryClassificationEvaluator(_TableEvaluator):
         super().__init__(pairs, "pairs", BINARY, name)
         check_both_labels(self._table["label"].to_numpy())
 
-    def _figures(self, *columns: np.ndarray) -> dict[str, float]:
-        return binary_metrics(*columns, self._table["label"].to_numpy())
+    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
+        label = self._table["label"].to_numpy()
+        return binary_metrics(embeddings["base"], embeddings["ref"], label)

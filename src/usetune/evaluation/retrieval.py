@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.evaluation.pair_metrics import named
+from usetune.evaluation.pair_metrics import with_prefix
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
-from usetune.evaluation.scores import RetrievalScores
+from usetune.evaluation.scores import Scores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 
@@ -101,10 +101,10 @@ class RetrievalEvaluator:
         return [*self._queries, *self._documents]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
-        """The figures without their intervals."""
-        return named(self.score(encoder).metrics(), self.name)
+        """The metrics without their intervals."""
+        return with_prefix(self.score(encoder).metrics(), self.name)
 
-    def score(self, encoder: TextEncoder) -> RetrievalScores:
+    def score(self, encoder: TextEncoder) -> Scores:
         """Measure an encoder, the corpus encoded chunk by chunk.
 
         Args:
@@ -131,7 +131,8 @@ class RetrievalEvaluator:
         )
         columns = [f"{measure}@{k}" for measure in _MEASURES for k in self._ks]
         table = measures[[*columns, f"map@{self._map_k}"]].set_axis(self._ids)
-        return RetrievalScores(table, pd.factorize(self._groups)[0], self._seed)
+        clusters = pd.factorize(self._groups)[0]
+        return Scores(table, clusters, "groups", self._seed)
 
 
 def _groups_of(queries: Sequence[str], groups: Mapping[str, str]) -> pd.Index:

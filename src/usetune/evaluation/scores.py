@@ -1,6 +1,7 @@
 """Scores of an encoder by query: means, intervals, two encoders compared."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,190 +12,158 @@ from usetune.evaluation.bootstrap import bootstrap, interval_table
 
 
 @dataclass(frozen=True)
-class RetrievalScores:
-    """What `RetrievalEvaluator` measured.
+class Scores:
+    """What `RetrievalEvaluator` and `DomainEvaluator` measured.
+
+    Asked by name, ``scores["mrr@10"]``, it gives one metric. Intervals draw clusters of
+    queries with replacement, as queries about one thing are not independent.
 
     Attributes:
-        queries: the measures of each query, indexed by its id.
-        groups: int array (queries,), from 0, what the bootstrap draws together.
-        seed: of the bootstrap.
+        queries: one row for each query; each column's mean is a metric.
+        clusters: int array (queries,), from 0: what the bootstrap draws together.
+        cluster: what the clusters are called, in tables.
+        seed: seed of the bootstrap.
+        cosines: None, or for each query the cosines related (with its answer) and
+            unrelated (with another text), of which auc and margin are made.
+        by_cluster: None, or further metrics with a row for each cluster, NaN where one
+            has none.
+        groups: None, or the name of each query's group, for `by_group`.
     """
 
     queries: pd.DataFrame
-    groups: np.ndarray
+    clusters: np.ndarray
+    cluster: str
     seed: int
+    cosines: pd.DataFrame | None = None
+    by_cluster: pd.DataFrame | None = None
+    groups: pd.Series | None = None
+
+    def __getitem__(self, name: str) -> float:
+        """One metric.
+
+        Raises:
+            KeyError: naming the metrics that there are.
+        """
+        metrics = self.metrics()
+        if name not in metrics:
+            raise KeyError(f"{name!r} is none of {[*metrics]}")
+        return metrics[name]
+
+    def __str__(self) -> str:
+        lines = [f"{name:15} {value:.4f}" for name, value in self.metrics().items()]
+        return "\n".join([*lines, f"{'n':15} {len(self.queries)}"])
 
     def metrics(self) -> dict[str, float]:
-        """The mean of each measure."""
-        return _means(self.queries)
+        """Each metric by its name."""
+        metrics = {name: float(own.mean()) for name, own in self.queries.items()}
+        if self.cosines is not None:
+            metrics |= _separation(*self.cosines.to_numpy().T)
+        if self.by_cluster is not None:
+            metrics |= {
+                name: _mean_of_known(own.to_numpy())
+                for name, own in self.by_cluster.items()
+            }
+        return metrics
 
     def intervals(self, samples: int = 1000) -> pd.DataFrame:
-        """Figures with their bootstrap intervals, groups drawn with replacement.
+        """Metrics with their bootstrap intervals.
 
         Args:
-            samples: bootstrap samples.
+            samples: number of bootstrap samples.
 
         Returns:
-            DataFrame indexed by figure: value, low, high (95 %, percentiles), n (the
-            number of queries) and groups (the number of what is drawn).
+            DataFrame indexed by metric: value, low, high (95 %, percentiles), n (the
+            number of queries) and the number of clusters, under their name.
         """
-        return self._table({"value": self.metrics()}, self.queries, samples)
+        drawn = self._bootstrap(samples)
+        return self._counted(interval_table({"value": self.metrics()}, drawn))
 
-    def compare(self, tuned: "RetrievalScores", samples: int = 1000) -> pd.DataFrame:
-        """Figures of a base and a tuned encoder, on the same queries.
+    def compare(self, tuned: Scores, samples: int = 1000) -> pd.DataFrame:
+        """Metrics of a base and a tuned encoder, on the same queries.
 
         Args:
             tuned: the other scores; these are the base's.
-            samples: bootstrap samples, each of the same queries for both.
+            samples: number of bootstrap samples, the same draws for both.
 
         Returns:
-            DataFrame indexed by figure: base, tuned, difference, low, high (of the
-            difference), n and groups.
+            DataFrame indexed by metric: base, tuned, difference, low, high (of the
+            difference), n and the number of clusters, under their name.
 
         Raises:
-            ValueError: if the two have other queries or other measures.
+            ValueError: if the two have other queries or other metrics.
         """
-        same = self.queries.index.equals(tuned.queries.index)
-        if not same or not self.queries.columns.equals(tuned.queries.columns):
+        if not self._is_alike(tuned):
             raise ValueError(
-                "base and tuned must have the same queries and measures. Received: "
+                "base and tuned must have the same queries and metrics. Received: "
                 f"tables of {self.queries.shape} and {tuned.queries.shape}"
             )
-        difference = tuned.queries - self.queries
-        columns = {
-            "base": self.metrics(),
-            "tuned": tuned.metrics(),
-            "difference": _means(difference),
-        }
-        return self._table(columns, difference, samples)
-
-    def _table(
-        self,
-        columns: Mapping[str, Mapping[str, float]],
-        by_query: pd.DataFrame,
-        samples: int,
-    ) -> pd.DataFrame:
-        # The mean of a sample is the sum of its groups' sums by that of their sizes.
-        sums = by_query.groupby(self.groups).sum().to_numpy()
-        sizes = np.bincount(self.groups)
-
-        def means(drawn: np.ndarray) -> dict[str, float]:
-            own = sums[drawn].sum(axis=0) / sizes[drawn].sum()
-            return dict(zip(by_query, own, strict=True))
-
-        drawn = bootstrap(means, len(sizes), samples, self.seed)
-        table = interval_table(columns, drawn)
-        return table.assign(n=len(by_query), groups=len(sizes))
-
-
-def _means(by_query: pd.DataFrame) -> dict[str, float]:
-    return {name: float(values.mean()) for name, values in by_query.items()}
-
-
-_RETRIEVAL = ["recall@1", "recall@10", "mrr@10"]
-
-
-@dataclass(frozen=True)
-class DomainScores:
-    """What `DomainEvaluator` measured.
-
-    Attributes:
-        queries: one row per pair: recall@1, recall@10, mrr@10, the cosines related
-            and unrelated, positive, and perhaps group.
-        positives: one row per distinct positive, its mean cosines in-group and
-            between-group.
-        seed: of the bootstrap.
-    """
-
-    queries: pd.DataFrame
-    positives: pd.DataFrame
-    seed: int
-
-    def metrics(self) -> dict[str, float]:
-        """Each figure by its name."""
-        return _figures(self._arrays(self.queries), self._arrays(self.positives))
-
-    def intervals(self, samples: int = 1000) -> pd.DataFrame:
-        """Figures with their bootstrap intervals.
-
-        Positives are drawn with replacement, with all their queries, as queries of
-        one positive are not independent.
-
-        Args:
-            samples: bootstrap samples.
-
-        Returns:
-            DataFrame indexed by figure: value, low, high (95 %, percentiles), n (the
-            number of queries) and positives (the number of what is drawn).
-        """
-        return self._table({"value": self.metrics()}, self._bootstrap(samples))
-
-    def compare(self, tuned: "DomainScores", samples: int = 1000) -> pd.DataFrame:
-        """Figures of a base and a tuned encoder, on the same queries.
-
-        Args:
-            tuned: the other scores; these are the base's.
-            samples: bootstrap samples, the same draws for both.
-
-        Returns:
-            DataFrame indexed by figure: base, tuned, difference, low, high (of the
-            difference), n and positives.
-
-        Raises:
-            ValueError: if the two were measured on other queries.
-        """
-        if not self.queries["positive"].equals(tuned.queries["positive"]):
-            raise ValueError("base and tuned were not measured on the same queries")
         base, other = self.metrics(), tuned.metrics()
-        differences = {name: other[name] - base[name] for name in base}
-        return self._table(
-            {"base": base, "tuned": other, "difference": differences},
-            tuned._bootstrap(samples) - self._bootstrap(samples),
-        )
+        columns = {
+            "base": base,
+            "tuned": other,
+            "difference": {name: other[name] - base[name] for name in base},
+        }
+        drawn = tuned._bootstrap(samples) - self._bootstrap(samples)
+        return self._counted(interval_table(columns, drawn))
 
     def by_group(self) -> pd.DataFrame:
-        """recall@1, recall@10 and mrr@10 of each group, with n."""
-        groups = self.queries.groupby("group")
-        return groups[_RETRIEVAL].mean().assign(n=groups.size())
+        """The means of each group's queries, with n.
 
-    def _table(
-        self, columns: Mapping[str, Mapping[str, float]], drawn: pd.DataFrame
-    ) -> pd.DataFrame:
-        table = interval_table(columns, drawn)
-        return table.assign(n=len(self.queries), positives=len(self.positives))
+        Raises:
+            ValueError: if the queries have no groups.
+        """
+        if self.groups is None:
+            raise ValueError(
+                "these scores have no groups: the pairs had no such column"
+            )
+        groups = self.queries.groupby(self.groups)
+        return groups.mean().assign(n=groups.size())
+
+    def _counted(self, table: pd.DataFrame) -> pd.DataFrame:
+        counts = {"n": len(self.queries), self.cluster: self.clusters.max() + 1}
+        return table.assign(**counts)
+
+    def _is_alike(self, other: Scores) -> bool:
+        own, its = self.by_cluster, other.by_cluster
+        return (
+            self.queries.index.equals(other.queries.index)
+            and self.queries.columns.equals(other.queries.columns)
+            and np.array_equal(self.clusters, other.clusters)
+            and (own is None or its is None or own.index.equals(its.index))
+        )
 
     def _bootstrap(self, samples: int) -> pd.DataFrame:
-        queries, positives = self._arrays(self.queries), self._arrays(self.positives)
-        rows = self.positives.index.get_indexer(self.queries["positive"])
-        members = [np.flatnonzero(rows == row) for row in range(len(self.positives))]
+        # The mean of a sample is the sum of its clusters' sums by that of their sizes.
+        sums = self.queries.groupby(self.clusters).sum().to_numpy()
+        sizes = np.bincount(self.clusters)
+        order = np.argsort(self.clusters, kind="stable")
+        members = np.split(order, np.cumsum(sizes)[:-1])
+        cosines = None if self.cosines is None else self.cosines.to_numpy()
+        known = None if self.by_cluster is None else self.by_cluster.to_numpy()
 
-        def metrics(sample: np.ndarray) -> dict[str, float]:
-            own = np.concatenate([members[row] for row in sample])
-            return _figures(
-                {name: values[own] for name, values in queries.items()},
-                {name: values[sample] for name, values in positives.items()},
-            )
+        def metrics(drawn: np.ndarray) -> dict[str, float]:
+            means = sums[drawn].sum(axis=0) / sizes[drawn].sum()
+            found = dict(zip(self.queries, means, strict=True))
+            if cosines is not None:
+                rows = np.concatenate([members[cluster] for cluster in drawn])
+                found |= _separation(*cosines[rows].T)
+            if known is not None:
+                columns = known[drawn].T
+                found |= dict(
+                    zip(self.by_cluster, map(_mean_of_known, columns), strict=True)
+                )
+            return found
 
-        return bootstrap(metrics, len(members), samples, self.seed)
-
-    @staticmethod
-    def _arrays(table: pd.DataFrame) -> dict[str, np.ndarray]:
-        numbers = table.select_dtypes("number")
-        return {name: numbers[name].to_numpy() for name in numbers}
+        return bootstrap(metrics, len(sizes), samples, self.seed)
 
 
-def _figures(
-    queries: Mapping[str, np.ndarray], positives: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    related, unrelated = queries["related"], queries["unrelated"]
+def _separation(related: np.ndarray, unrelated: np.ndarray) -> dict[str, float]:
     ranks = stats.rankdata(np.concatenate([related, unrelated]))[: len(related)]
     # Mann and Whitney's U, as a share of all pairs of a related and an unrelated one.
     wins = ranks.sum() - len(related) * (len(related) + 1) / 2
     return {
-        **{name: float(queries[name].mean()) for name in _RETRIEVAL},
         "auc": float(wins / (len(related) * len(unrelated))),
         "margin": float(related.mean() - unrelated.mean()),
-        **{name: _mean_of_known(values) for name, values in positives.items()},
     }
 
 

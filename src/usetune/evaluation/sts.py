@@ -33,6 +33,14 @@ class STSScores:
     n: int
     source: str
 
+    def metrics(self) -> dict[str, float]:
+        """The two correlations by their names."""
+        return {"pearson": self.pearson, "spearman": self.spearman}
+
+    def __getitem__(self, name: str) -> float:
+        """One correlation by its name."""
+        return self.metrics()[name]
+
     def __str__(self) -> str:
         # The smallest p-values are below what a float can hold.
         p = f"{self.pearson_pvalue:.3g}" if self.pearson_pvalue > 1e-300 else "< 1e-300"
@@ -84,7 +92,7 @@ def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSScores:
 
 
 class STSEvaluator:
-    """The Pearson correlation of `sts_benchmark`, as a measure for `fine_tune`.
+    """The Pearson correlation of `sts_benchmark`, as an evaluator for `fine_tune`.
 
     Args:
         split: see `load_sts`.
@@ -100,4 +108,8 @@ class STSEvaluator:
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """{"sts": Pearson's correlation}."""
-        return {"sts": _score(encoder, self._pairs).pearson}
+        return {"sts": self.score(encoder).pearson}
+
+    def score(self, encoder: TextEncoder) -> STSScores:
+        """Both correlations, with n and the source."""
+        return _score(encoder, self._pairs)

@@ -47,7 +47,7 @@ def model_card(
         scores: for each data set, by its name, the figures of the base and the tuned
             encoder: a dict name → (base, tuned), or a DataFrame indexed by name with
             the columns base and tuned, and perhaps low and high (the 95 % interval of
-            the difference) and n, as `DomainScores.compare` returns.
+            the difference) and n, as `Scores.compare` returns.
         license: the Hub's name of the license, "apache-2.0" say.
         language: ISO 639 codes, "en" say.
         limits: Markdown: what the encoder should not be used for, and what was not
