@@ -56,6 +56,9 @@ $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 docs: setup ## build the site in build/docs, warnings as errors
 	$(BIN)/python -m sphinx -q -W --keep-going -c docs . build/docs
 
+dist: setup ## build wheel and sdist, and try the wheel in an empty environment
+	$(BIN)/python tools/check_dist.py
+
 lint: setup ## check style, which package imports which, and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
