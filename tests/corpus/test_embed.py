@@ -268,7 +268,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     output = tmp_path / "output"
     axes = np.eye(64, dtype="float32")
-    quantizer = Quantizer.fit(np.concatenate([axes, -axes]), "int8")
+    quantizer = Quantizer("int8").fit(np.concatenate([axes, -axes]))
     options = {"precision": quantizer, "rows_per_part": 4}
     counts = embed_corpus(path, output, small, "text", **options)
     assert (counts.parts, counts.rows, counts.embedded, counts.rejected) == (2, 7, 5, 2)
@@ -317,7 +317,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
 def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
     output = tmp_path / "output"
     asked = dict(input=parquet, output=output, encoder=tiny, column="text")
-    quantizer = Quantizer.fit(np.eye(3, dtype="float32"), "int8")
+    quantizer = Quantizer("int8").fit(np.eye(3, dtype="float32"))
     for change, message in (
         (dict(column="title"), "lacks the column 'title'"),
         (dict(column="id"), "must hold texts. Received: type int64"),

@@ -210,7 +210,7 @@ def test_precisions(tmp_path, precision):
     if precision == "float16":
         expected = embeddings.astype("float16")
     else:
-        precision = Quantizer.fit(embeddings, precision)
+        precision = Quantizer(precision).fit(embeddings)
         expected = precision.quantize(embeddings)
     parts, _, _ = embed([path], tmp_path, 30, precision)
     tables = [pq.read_table(part_path(tmp_path / "output", part)) for part in parts]

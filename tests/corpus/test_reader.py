@@ -126,14 +126,14 @@ def test_rows_in_any_order(output, every):
 def test_codes_are_decoded(tmp_path, tiny, every, precision):
     expected = every.astype("float16").astype("float32")
     if precision != "float16":
-        precision = Quantizer.fit(every, precision)
+        precision = Quantizer(precision).fit(every)
         expected = QuantizedCorpus(precision, precision.quantize(every))[:]
     corpus = EmbeddedCorpus(embedded(tmp_path, titles(200), tiny, precision))
     assert corpus.dim == 16
     assert corpus[:].dtype == np.float32
     np.testing.assert_array_equal(corpus[:], expected)
     if precision != "float16":
-        Quantizer.fit(-every, precision.precision).save(corpus.folder / "quantizer.npz")
+        Quantizer(precision.precision).fit(-every).save(corpus.folder / "quantizer.npz")
         with pytest.raises(ValueError, match="quantizer.npz is not the quantizer of"):
             EmbeddedCorpus(corpus.folder)
 

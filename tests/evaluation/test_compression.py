@@ -60,7 +60,7 @@ def test_table(table):
 def test_figures(table, dim):
     queries, corpus = unit(QUERIES[:, :dim]), unit(CORPUS[:, :dim])
     rows = table[table["dim"] == dim].set_index("precision")
-    int8, binary = (Quantizer.fit(corpus, name) for name in ("int8", "binary"))
+    int8, binary = (Quantizer(name).fit(corpus) for name in ("int8", "binary"))
     codes = QuantizedCorpus(binary, binary.quantize(corpus))
     orders = {
         "float32": order_of(queries, corpus),
@@ -79,7 +79,7 @@ def test_figures(table, dim):
 def test_rescoring(rescore):
     settings = {"dims": [24], "precisions": ["binary, rescored"], "repeats": 1}
     table = size_table(QUERIES, CORPUS, RELEVANT, rescore=rescore, **settings)
-    binary = Quantizer.fit(CORPUS, "binary")
+    binary = Quantizer("binary").fit(CORPUS)
     codes = QuantizedCorpus(binary, binary.quantize(CORPUS))
     expected = metrics(nearest_binary(QUERIES, codes, 10, rescore)[0])
     assert tuple(table.loc[0, ["recall@1", "mrr@10"]]) == pytest.approx(expected)

@@ -30,7 +30,7 @@ def bits_of(quantizer, rows):
 
 def test_int8_levels():
     calibration = random_units(300, 12)
-    quantizer = Quantizer.fit(calibration, "int8")
+    quantizer = Quantizer("int8").fit(calibration)
     codes = quantizer.quantize(calibration)
     assert codes.dtype == np.int8 and codes.shape == (300, 12)
     assert quantizer.bytes_per_embedding == 12
@@ -48,7 +48,7 @@ def test_int8_levels():
 @pytest.mark.parametrize("dim", [1, 7, 8, 9, 64, 67])
 def test_bits(dim):
     calibration, others = random_units(101, dim), random_units(40, dim, seed=1)
-    quantizer = Quantizer.fit(calibration, "binary")
+    quantizer = Quantizer("binary").fit(calibration)
     codes = quantizer.quantize(others)
     assert codes.dtype == np.uint8
     assert codes.shape == (40, quantizer.bytes_per_embedding) == (40, -(-dim // 8))
@@ -64,7 +64,7 @@ def test_bits(dim):
 
 def test_a_bit_stands_for_the_mean_of_its_side():
     calibration = random_units(501, 5)
-    quantizer = Quantizer.fit(calibration, "binary")
+    quantizer = Quantizer("binary").fit(calibration)
     bits = np.array(bits_of(quantizer, calibration))
     levels = np.empty((501, 5))
     for dimension in range(5):
@@ -78,7 +78,7 @@ def test_a_bit_stands_for_the_mean_of_its_side():
 
 def test_no_number_above_the_median():
     calibration = unit([[1, 0.5], [1, 2], [1, 2]])
-    quantizer = Quantizer.fit(calibration, "binary")
+    quantizer = Quantizer("binary").fit(calibration)
     assert quantizer.high[1] == quantizer.threshold[1] == calibration[1, 1]
     assert quantizer.low[1] == pytest.approx(calibration[:, 1].mean())
 
@@ -86,7 +86,7 @@ def test_no_number_above_the_median():
 @pytest.mark.parametrize("precision", ["int8", "binary"])
 def test_decoded_embeddings(precision):
     calibration = random_units(400, 24)
-    quantizer = Quantizer.fit(calibration, precision)
+    quantizer = Quantizer(precision).fit(calibration)
     codes = quantizer.quantize(calibration)
     decoded = quantizer.dequantize(codes)
     np.testing.assert_allclose(np.linalg.norm(decoded, axis=1), 1, atol=1e-6)
@@ -104,7 +104,7 @@ def test_dimensions_without_spread(precision):
     calibration[:, 0] = 0.5
     calibration = np.delete(calibration, 1, axis=1)
     calibration[:, 1] = np.sqrt(0.75) * np.array([-1, -1, 1, 1])
-    quantizer = Quantizer.fit(calibration, precision)
+    quantizer = Quantizer(precision).fit(calibration)
     decoded = quantizer.dequantize(quantizer.quantize(calibration))
     np.testing.assert_allclose(decoded, calibration, atol=0.005)
 
@@ -112,19 +112,19 @@ def test_dimensions_without_spread(precision):
 def test_one_row_is_enough_to_stand_for_itself():
     for precision in ("int8", "binary"):
         row = random_units(1, 9)
-        quantizer = Quantizer.fit(row, precision)
+        quantizer = Quantizer(precision).fit(row)
         decoded = quantizer.dequantize(quantizer.quantize(row))
         np.testing.assert_allclose(decoded, row, atol=1e-6)
 
 
 def test_a_code_of_zeros_stays_zero():
-    quantizer = Quantizer.fit(unit(np.eye(4)), "binary")
+    quantizer = Quantizer("binary").fit(unit(np.eye(4)))
     assert (quantizer.dequantize(np.zeros((1, 1), np.uint8)) == 0).all()
 
 
 def test_clipping():
     calibration = unit([[1, 0.1], [1, -0.1], [1, 0.05]])
-    quantizer = Quantizer.fit(calibration, "int8")
+    quantizer = Quantizer("int8").fit(calibration)
     with pytest.warns(UserWarning, match="^4 of 4 numbers lie outside"):
         codes = quantizer.quantize(unit([[0, 1], [0, -1]]))
     assert codes.tolist() == [[-128, 127], [-128, -128]]
@@ -137,7 +137,7 @@ def test_clipping():
 @pytest.mark.parametrize("precision", ["int8", "binary"])
 def test_file(tmp_path, precision):
     rows = random_units(50, 13)
-    quantizer = Quantizer.fit(rows, precision)
+    quantizer = Quantizer(precision).fit(rows)
     path = tmp_path / "corpus.quantizer"
     quantizer.save(path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -162,7 +162,7 @@ def test_other_files(tmp_path, content):
             row = np.ones(4, np.float32)
             np.savez(file, precision="int4", low=row, high=row, threshold=row)
     if content == "cut":
-        Quantizer.fit(random_units(5, 4), "int8").save(path)
+        Quantizer("int8").fit(random_units(5, 4)).save(path)
         path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(
         ValueError, match=f"{re.escape(str(path))}(: precision must| is damaged)"
@@ -187,14 +187,14 @@ ROWS = random_units(4, 3)
 )
 def test_faulty_calibration(rows, message):
     with pytest.raises(ValueError, match=message):
-        Quantizer.fit(rows, "int8")
+        Quantizer("int8").fit(rows)
 
 
 def test_faults():
     with pytest.raises(ValueError, match="'int8', 'binary'.*Received: 'int4'"):
-        Quantizer.fit(ROWS, "int4")
+        Quantizer("int4").fit(ROWS)
     for precision, codes in (("int8", "int8"), ("binary", "uint8")):
-        quantizer = Quantizer.fit(ROWS, precision)
+        quantizer = Quantizer(precision).fit(ROWS)
         with pytest.raises(ValueError, match=r"\(n, 3\). Received: shape \(2, 4\)"):
             quantizer.quantize(random_units(2, 4))
         with pytest.raises(ValueError, match="length nan in row 0"):
@@ -208,7 +208,7 @@ def test_faults():
 @pytest.mark.parametrize("precision", ["int8", "binary"])
 def test_search_in_codes_is_search_in_what_they_stand_for(precision):
     embeddings, queries = random_units(500, 20), random_units(30, 20, seed=1)
-    quantizer = Quantizer.fit(embeddings, precision)
+    quantizer = Quantizer(precision).fit(embeddings)
     corpus = QuantizedCorpus(quantizer, quantizer.quantize(embeddings))
     assert len(corpus) == 500
     decoded = quantizer.dequantize(corpus.codes)
@@ -234,7 +234,7 @@ def test_bits_in_common(monkeypatch, dim, chunk):
     """With 6 dimensions nearly all distances are equal to others."""
     monkeypatch.setattr("usetune.search.binary._CHUNK", chunk)
     embeddings, queries = random_units(200, dim), random_units(11, dim, seed=1)
-    quantizer = Quantizer.fit(embeddings, "binary")
+    quantizer = Quantizer("binary").fit(embeddings)
     corpus = QuantizedCorpus(quantizer, quantizer.quantize(embeddings))
     rows, scores = nearest_binary(queries, corpus, 12)
     expected, distances = by_hand(quantizer, queries, embeddings, 12)
@@ -249,9 +249,9 @@ def test_rescoring(other):
     embeddings, queries = random_units(300, 24), random_units(9, 24, seed=1)
     # Equal documents: the earlier row comes first.
     embeddings[200:250] = embeddings[100:150]
-    quantizer = Quantizer.fit(embeddings, "binary")
+    quantizer = Quantizer("binary").fit(embeddings)
     corpus = QuantizedCorpus(quantizer, quantizer.quantize(embeddings))
-    full = Quantizer.fit(embeddings, "int8")
+    full = Quantizer("int8").fit(embeddings)
     others = QuantizedCorpus(full, full.quantize(embeddings)) if other else None
     rows, scores = nearest_binary(queries, corpus, 5, 3, others)
     candidates, _ = by_hand(quantizer, queries, embeddings, 15)
@@ -272,7 +272,7 @@ def test_rescoring(other):
 def test_equal_scores_after_rescoring():
     """Candidates that the bits tell apart, and the embeddings do not."""
     embeddings, queries = random_units(100, 24), random_units(5, 24, seed=1)
-    quantizer = Quantizer.fit(embeddings, "binary")
+    quantizer = Quantizer("binary").fit(embeddings)
     corpus = QuantizedCorpus(quantizer, quantizer.quantize(embeddings))
     equal = np.repeat(embeddings[:1], 100, axis=0)
     rows, _ = nearest_binary(queries, corpus, 4, 3, equal)
@@ -282,7 +282,7 @@ def test_equal_scores_after_rescoring():
 
 def test_codes_on_disk(tmp_path):
     embeddings = random_units(100, 16)
-    quantizer = Quantizer.fit(embeddings, "binary")
+    quantizer = Quantizer("binary").fit(embeddings)
     codes = quantizer.quantize(embeddings)
     np.save(tmp_path / "codes.npy", codes)
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
@@ -295,7 +295,7 @@ def test_codes_on_disk(tmp_path):
 
 def test_search_faults():
     embeddings = random_units(20, 8)
-    int8, binary = (Quantizer.fit(embeddings, name) for name in ("int8", "binary"))
+    int8, binary = (Quantizer(name).fit(embeddings) for name in ("int8", "binary"))
     corpus = QuantizedCorpus(binary, binary.quantize(embeddings))
     wrong = QuantizedCorpus(int8, int8.quantize(embeddings))
     with pytest.raises(ValueError, match="binary precision. Received: 'int8'"):
@@ -311,3 +311,15 @@ def test_search_faults():
         assert str(values.shape) in str(error.value)
     with pytest.raises(ValueError, match=r"\(n, 8\)"):
         nearest_binary(embeddings[:, :7], corpus, 1)
+
+
+def test_a_quantizer_must_be_calibrated(tmp_path):
+    for use in (
+        lambda quantizer: quantizer.quantize(ROWS),
+        lambda quantizer: quantizer.save(tmp_path / "q.npz"),
+    ):
+        with pytest.raises(
+            ValueError, match=r"not calibrated: Quantizer\('int8'\).fit"
+        ):
+            use(Quantizer("int8"))
+    assert not (tmp_path / "q.npz").exists()

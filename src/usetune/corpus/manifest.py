@@ -42,7 +42,7 @@ def precision_name(precision: str | Quantizer) -> str:
     """How the listing names what embeddings are stored as."""
     if isinstance(precision, str):
         return precision
-    arrays = [precision.low, precision.high, precision.threshold]
+    arrays = [*precision.calibration.values()]
     return f"{precision.precision} {digest_settings(arrays)}"
 
 

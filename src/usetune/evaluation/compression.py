@@ -139,7 +139,7 @@ def _prepared(
     if precision.startswith("float"):
         documents = corpus.astype(precision)
         return nearest, documents, documents[0].nbytes
-    quantizer = Quantizer.fit(corpus, precision.split(",")[0])
+    quantizer = Quantizer(precision.split(",")[0]).fit(corpus)
     documents = QuantizedCorpus(quantizer, quantizer.quantize(corpus))
     if precision == "int8":
         search = nearest

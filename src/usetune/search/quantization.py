@@ -1,12 +1,14 @@
 """Embeddings in a quarter or a thirty-second of their bytes."""
 
-import warnings
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
+from usetune._utils.warn import warn
 
 # dtype of the codes, and the number of steps between the lowest and the highest level.
 _CODES = {"int8": (np.int8, 255), "binary": (np.uint8, 1)}
@@ -14,7 +16,8 @@ _LEVELS = ArraySpec("float32", ("dim",), finite=True)
 # What a quantizer's file holds.
 _ARRAYS = {
     "precision": ArraySpec("str"),
-    **dict.fromkeys(("low", "high", "threshold"), _LEVELS),
+    **dict.fromkeys(("low", "high"), _LEVELS),
+    "threshold": _LEVELS._replace(optional=True),
 }
 # Embeddings count as of unit length within this; float16 is off by less.
 _TOLERANCE = 0.01
@@ -22,12 +25,12 @@ _TOLERANCE = 0.01
 _CLIPPED_SHARE = 0.01
 
 
-@dataclass(frozen=True, eq=False)
 class Quantizer:
     """Turns embeddings of unit length into codes of 8 or 1 bits per dimension.
 
-    `fit` makes one. Queries need not be quantised: `nearest` compares them with
-    the embeddings that the codes stand for, see `QuantizedCorpus`.
+    ``Quantizer("int8").fit(embeddings)`` calibrates it. Queries need not be quantised:
+    `nearest` compares them with the embeddings that the codes stand for, see
+    `QuantizedCorpus`.
 
     - "int8": 256 levels, evenly spread from the lowest to the highest number of the
       calibration, for each dimension;
@@ -35,57 +38,84 @@ class Quantizer:
       dimension. It stands for the mean of the calibration's numbers on its side.
       Eight bits make a byte; the last byte is filled with zeros, so any dim will do.
 
-    Attributes:
+    Args:
         precision: "int8" or "binary".
+
+    Attributes:
+        precision: as given.
         low: float32 (dim,), what the lowest code of each dimension stands for.
         high: float32 (dim,), what the highest stands for.
-        threshold: float32 (dim,): numbers above it have the bit 1; int8 has no use
-            for it.
+        threshold: float32 (dim,), only for "binary": numbers above it have the bit 1.
+
+    Raises:
+        ValueError: if ``precision`` is another.
     """
 
-    precision: str
     low: np.ndarray
     high: np.ndarray
     threshold: np.ndarray
 
-    @classmethod
-    def fit(cls, embeddings: np.ndarray, precision: str) -> "Quantizer":
+    def __init__(self, precision: str) -> None:
+        if precision not in _CODES:
+            raise ValueError(
+                f"precision must be one of {list(_CODES)}. Received: {precision!r}"
+            )
+        self.precision = precision
+
+    def fit(self, embeddings: np.ndarray) -> Quantizer:
         """Calibrate on embeddings like those that will be quantised.
 
         Args:
             embeddings: float array (n, dim), rows of unit length. Some thousands are
                 enough: what lies outside their range is clipped.
-            precision: "int8" or "binary".
+
+        Returns:
+            This quantizer.
 
         Raises:
-            ValueError: if ``precision`` is another, or the embeddings are none, not
-                finite or not of unit length.
+            ValueError: if the embeddings are none, not finite or not of unit length.
         """
-        if precision not in _CODES:
-            raise ValueError(
-                f"precision must be one of {list(_CODES)}. Received: {precision!r}"
-            )
         embeddings = _checked(embeddings)
         if not len(embeddings):
             raise ValueError(
                 "embeddings must have at least one row to calibrate on. "
                 f"Received: shape {embeddings.shape}"
             )
-        threshold = np.median(embeddings, axis=0)
-        if precision == "int8":
-            low, high = embeddings.min(axis=0), embeddings.max(axis=0)
-        else:
-            above = embeddings > threshold
-            low = np.mean(embeddings, axis=0, where=~above, dtype=np.float64)
-            total = np.sum(embeddings, axis=0, where=above, dtype=np.float64)
-            count = above.sum(axis=0)
-            # Where no number is above the median, the bit 1 stands for the median.
-            high = np.where(count > 0, total / count.clip(1), threshold)
-        return cls(precision, np.float32(low), np.float32(high), threshold)
+        if self.precision == "int8":
+            self.low, self.high = embeddings.min(axis=0), embeddings.max(axis=0)
+            return self
+        self.threshold = np.median(embeddings, axis=0)
+        above = embeddings > self.threshold
+        low = np.mean(embeddings, axis=0, where=~above, dtype=np.float64)
+        total = np.sum(embeddings, axis=0, where=above, dtype=np.float64)
+        count = above.sum(axis=0)
+        # Where no number is above the median, the bit 1 stands for the median.
+        high = np.where(count > 0, total / count.clip(1), self.threshold)
+        self.low, self.high = np.float32(low), np.float32(high)
+        return self
+
+    @property
+    def calibration(self) -> dict[str, np.ndarray]:
+        """What `fit` found: low, high and, for binary precision, threshold.
+
+        Raises:
+            ValueError: if the quantizer is not calibrated yet.
+        """
+        names = ("low", "high", *(("threshold",) if self.precision == "binary" else ()))
+        return {name: getattr(self, name) for name in names if self.dim}
 
     @property
     def dim(self) -> int:
-        """Number of components of an embedding."""
+        """Number of components of an embedding.
+
+        Raises:
+            ValueError: if the quantizer is not calibrated yet.
+        """
+        if "low" not in vars(self):
+            raise ValueError(
+                f"this quantizer is not calibrated: Quantizer({self.precision!r})"
+                ".fit(embeddings)"
+            )
         return len(self.low)
 
     @property
@@ -112,11 +142,10 @@ class Quantizer:
             return np.packbits(embeddings > self.threshold, axis=1)
         outside = np.sum((embeddings < self.low) | (embeddings > self.high))
         if outside > _CLIPPED_SHARE * embeddings.size:
-            warnings.warn(
+            warn(
                 f"{outside} of {embeddings.size} numbers lie outside the calibrated "
                 "range and are clipped; calibrate on more embeddings, or on some like "
-                "these",
-                stacklevel=2,
+                "these"
             )
         dtype, steps = _CODES[self.precision]
         width = self.high - self.low
@@ -152,11 +181,15 @@ class Quantizer:
         return embeddings / np.where(length > 0, length, 1)
 
     def save(self, path: str | Path) -> None:
-        """Write to a file that `load` reads back."""
-        write_arrays(path, {**vars(self), "precision": np.array(self.precision)})
+        """Write to a file that `load` reads back.
+
+        Raises:
+            ValueError: if the quantizer is not calibrated yet.
+        """
+        write_arrays(path, {"precision": np.array(self.precision), **self.calibration})
 
     @classmethod
-    def load(cls, path: str | Path) -> "Quantizer":
+    def load(cls, path: str | Path) -> Quantizer:
         """Read what `save` wrote.
 
         Raises:
@@ -164,13 +197,14 @@ class Quantizer:
             ValueError: if it is damaged, or not a quantizer's.
         """
         arrays = read_arrays(path, _ARRAYS)
-        precision = str(arrays.pop("precision"))
-        if precision not in _CODES:
-            raise ValueError(
-                f"{path}: precision must be one of {list(_CODES)}. "
-                f"Received: {precision!r}"
-            )
-        return cls(precision, **arrays)
+        try:
+            quantizer = cls(str(arrays.pop("precision")))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if quantizer.precision == "binary" and "threshold" not in arrays:
+            raise ValueError(f"{path} lacks the threshold of a binary quantizer")
+        vars(quantizer).update(arrays)
+        return quantizer
 
 
 @dataclass(frozen=True, eq=False)
