@@ -8,14 +8,14 @@
     print(weat(encoder, *(terms[name] for name in names)))
 """
 
-from usetune.bias.associations import (
+from usetune.bias.association_tests import WEATResult, weat
+from usetune.bias.direction import bias_direction, probe_accuracy
+from usetune.bias.gender import (
     association_summary,
     compare_associations,
     gender_association,
 )
-from usetune.bias.direction import bias_direction, probe_accuracy
 from usetune.bias.terms import load_bias_terms
-from usetune.bias.weat import WEATResult, weat
 
 __all__ = [
     "WEATResult",

@@ -50,7 +50,7 @@ def bias_direction(
             Liang et al. do. Default: the terms alone.
 
     Raises:
-        TypeError: see `usetune.bias.weat.weat`.
+        TypeError: see `usetune.bias.weat`.
         ValueError: if the embeddings of all pairs are equal, a pair has not two
             terms, or see `usetune.bias.terms.embed_terms`.
     """
@@ -82,7 +82,7 @@ def probe_accuracy(encoder: TextEncoder, pairs: Pairs) -> float:
         Share of the 2 · len(pairs) terms that are told right.
 
     Raises:
-        TypeError: see `usetune.bias.weat.weat`.
+        TypeError: see `usetune.bias.weat`.
         ValueError: if there are fewer than two pairs, a pair has not two terms, or
             see `usetune.bias.terms.embed_terms`.
     """

@@ -137,8 +137,8 @@ def _prepared(
 ) -> tuple[Search, Any, int]:
     """What searches, in what, and the bytes of an embedding in it."""
     if precision.startswith("float"):
-        documents = corpus.astype(precision)
-        return nearest, documents, documents[0].nbytes
+        floats = corpus.astype(precision)
+        return nearest, floats, floats[0].nbytes
     quantizer = Quantizer(precision.split(",")[0]).fit(corpus)
     documents = QuantizedCorpus(quantizer, quantizer.quantize(corpus))
     if precision == "int8":

@@ -98,20 +98,20 @@ def most_wrong(
         encoder takes the texts for more alike than the gold score does.
 
     Raises:
-        ValueError: if the pairs are of another shape, or fewer than two.
+        ValueError: if the pairs are of another format, or fewer than two.
     """
     named = pairs
     if {*_STS} <= {*pairs.columns}:
         named = pairs.rename(columns=_STS)
         named["similarity"] /= _HIGHEST_STS_SCORE
-    shape = format_of(named)
-    if shape not in (SCORED, BINARY) or len(pairs) < 2:
+    format = format_of(named)
+    if format not in (SCORED, BINARY) or len(pairs) < 2:
         raise ValueError(
             "pairs must be at least two, with scores or with labels 0 and 1. Received: "
-            f"{len(pairs)} {shape.name}"
+            f"{len(pairs)} {format.name}"
         )
-    checked = check_rows(named, shape, "pairs")
-    first, second, gold = (checked[column].tolist() for column in shape.columns)
+    checked = check_rows(named, format, "pairs")
+    first, second, gold = (checked[column].tolist() for column in format.columns)
     cosine = np.asarray(
         cosine_similarity(encoder.encode(first), encoder.encode(second))
     )
@@ -173,6 +173,6 @@ def _unit(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
     return np.asarray(unit_length(encoder.encode(list(texts))))
 
 
-def _places(values: Sequence[float]) -> np.ndarray:
+def _places(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Where values come in their order, from 0 to 1."""
     return (rankdata(values) - 1) / (len(values) - 1)

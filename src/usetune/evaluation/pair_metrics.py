@@ -141,7 +141,7 @@ def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str,
         name: _best_cuts(values, label, -1 if name in _DISTANCES else 1)
         for name, values in pair_similarities(u, v).items()
     }
-    figures = {}
+    figures: dict[str, float] = {}
     for name, own in by_similarity.items():
         figures |= with_prefix(own, name)
     table = pd.DataFrame(by_similarity)

@@ -30,15 +30,15 @@ class _TableEvaluator:
     Args:
         table: what is measured.
         source: what errors call it.
-        shape: what it should be.
+        format: what it should be.
         name: put before the names of the figures.
     """
 
     def __init__(
-        self, table: pd.DataFrame, source: str, shape: Format, name: str
+        self, table: pd.DataFrame, source: str, format: Format, name: str
     ) -> None:
-        table = require_columns(table, source, shape.columns)[[*shape.columns]]
-        self.name, self._table = name, check_rows(table, shape, source)
+        table = require_columns(table, source, format.columns)[[*format.columns]]
+        self.name, self._table = name, check_rows(table, format, source)
         self._columns = text_columns(self._table)
         self.texts = [text for name in self._columns for text in self._table[name]]
 

@@ -139,7 +139,7 @@ class Scores:
         order = np.argsort(self.clusters, kind="stable")
         members = np.split(order, np.cumsum(sizes)[:-1])
         cosines = None if self.cosines is None else self.cosines.to_numpy()
-        known = None if self.by_cluster is None else self.by_cluster.to_numpy()
+        further = self.by_cluster
 
         def metrics(drawn: np.ndarray) -> dict[str, float]:
             means = sums[drawn].sum(axis=0) / sizes[drawn].sum()
@@ -147,11 +147,11 @@ class Scores:
             if cosines is not None:
                 rows = np.concatenate([members[cluster] for cluster in drawn])
                 found |= _separation(*cosines[rows].T)
-            if known is not None:
-                columns = known[drawn].T
-                found |= dict(
-                    zip(self.by_cluster, map(_mean_of_known, columns), strict=True)
-                )
+            if further is not None:
+                found |= {
+                    name: _mean_of_known(own.to_numpy()[drawn])
+                    for name, own in further.items()
+                }
             return found
 
         return bootstrap(metrics, len(sizes), samples, self.seed)

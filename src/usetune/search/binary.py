@@ -74,7 +74,8 @@ def nearest_binary(
         # In float64, so that equal documents have equal scores.
         result[:] = documents[own].astype(np.float64) @ query.astype(np.float64)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-    return tuple(np.take_along_axis(values, order, axis=1) for values in (rows, scores))
+    best = np.take_along_axis(rows, order, axis=1)
+    return best, np.take_along_axis(scores, order, axis=1)
 
 
 def _fewest_different_bits(

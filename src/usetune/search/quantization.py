@@ -84,14 +84,15 @@ class Quantizer:
         if self.precision == "int8":
             self.low, self.high = embeddings.min(axis=0), embeddings.max(axis=0)
             return self
-        self.threshold = np.median(embeddings, axis=0)
+        self.threshold = np.asarray(np.median(embeddings, axis=0))
         above = embeddings > self.threshold
-        low = np.mean(embeddings, axis=0, where=~above, dtype=np.float64)
+        below = np.sum(embeddings, axis=0, where=~above, dtype=np.float64)
+        low = below / (~above).sum(axis=0)
         total = np.sum(embeddings, axis=0, where=above, dtype=np.float64)
         count = above.sum(axis=0)
         # Where no number is above the median, the bit 1 stands for the median.
         high = np.where(count > 0, total / count.clip(1), self.threshold)
-        self.low, self.high = np.float32(low), np.float32(high)
+        self.low, self.high = low.astype(np.float32), high.astype(np.float32)
         return self
 
     @property

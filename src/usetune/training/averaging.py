@@ -18,6 +18,7 @@ from usetune.training.fine_tuning import (
     fine_tune,
     training_sets,
 )
+from usetune.training.record import RunRecord
 
 # Rows of a weight that `interpolate` handles at a time.
 _ROWS = 4096
@@ -109,7 +110,8 @@ def fine_tune_soup(
         for name in ("validation_data", "split", "loss", "batch_size")
     }
     sets = training_sets(pairs, seed, of_one_set)
-    average, histories, runs = None, [], []
+    histories: list[pd.DataFrame] = []
+    runs: list[RunRecord] = []
     for number in range(members):
         member = fine_tune(
             encoder,
@@ -122,7 +124,7 @@ def fine_tune_soup(
         )
         histories.append(member.history)
         runs += member.record.runs
-        if average is None:
+        if number == 0:
             average, record = member.encoder, member.record
         else:
             average = interpolate(average, member.encoder, 1 / (number + 1))

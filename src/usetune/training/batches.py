@@ -74,40 +74,57 @@ def no_duplicates(
 def _first_fit(keys: np.ndarray, batch_size: int) -> np.ndarray:
     """For each row, in this order, the first batch that has room and none of its keys.
 
-    For each key, batches that hold it point to the next one that may not, as in a
-    disjoint-set forest with path halving, so a run of them is passed in a few steps.
-    A key that occurs in one row blocks nothing, and being full is one more key.
+    A key that occurs in one row blocks nothing, and is left out.
     """
     _, codes, counts = np.unique(keys, return_inverse=True, return_counts=True)
     codes = np.where(counts[codes] > 1, codes, -1).reshape(keys.shape)
-    step = len(counts) + 1
-    full = step - 1
-    following: dict[int, int] = {}
-    sizes: list[int] = []
-    chosen = np.empty(len(keys), dtype=np.int64)
-    for number, row in enumerate(codes.tolist()):
-        own = [key for key in row if key >= 0]
+    batches = _Batches(batch_size, len(counts))
+    chosen = [batches.place([key for key in row.tolist() if key >= 0]) for row in codes]
+    return np.array(chosen, dtype=np.int64)
+
+
+class _Batches:
+    """Batches that are filled row by row, each row in the first that takes it.
+
+    A slot is a batch and a key. Where a batch must not take a key any more, its slot
+    points to that of the next batch, as in a disjoint-set forest with path halving, so
+    that a run of closed batches is passed in a few steps instead of one by one. Being
+    full is one more key, which every row has.
+
+    Args:
+        batch_size: rows that a batch has room for.
+        keys: number of different keys.
+    """
+
+    def __init__(self, batch_size: int, keys: int) -> None:
+        self._batch_size, self._full, self._step = batch_size, keys, keys + 1
+        self._following: dict[int, int] = {}
+        self._sizes: list[int] = []
+
+    def place(self, keys: list[int]) -> int:
+        """Put a row with these keys into the first batch that takes it; its number."""
         batch, before = 0, -1
         while batch != before:
             before = batch
-            for key in (full, *own):
-                batch = _first_free(following, batch * step + key) // step
-        chosen[number] = batch
-        if batch == len(sizes):
-            sizes.append(0)
-        sizes[batch] += 1
-        for key in own if sizes[batch] < batch_size else (full, *own):
-            slot = batch * step + key
-            following[slot] = slot + step
-    return chosen
+            for key in (self._full, *keys):
+                batch = self._first_open(batch, key)
+        if batch == len(self._sizes):
+            self._sizes.append(0)
+        self._sizes[batch] += 1
+        is_full = self._sizes[batch] == self._batch_size
+        for key in (self._full, *keys) if is_full else keys:
+            slot = batch * self._step + key
+            self._following[slot] = slot + self._step
+        return batch
 
-
-def _first_free(following: dict[int, int], slot: int) -> int:
-    while slot in following:
-        after = following[slot]
-        following[slot] = following.get(after, after)
-        slot = following[slot]
-    return slot
+    def _first_open(self, batch: int, key: int) -> int:
+        following = self._following
+        slot = batch * self._step + key
+        while slot in following:
+            after = following[slot]
+            following[slot] = following.get(after, after)
+            slot = following[slot]
+        return slot // self._step
 
 
 def by_label(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import pandas as pd
@@ -32,7 +32,7 @@ ARTICLE_RECIPE: dict[str, Any] = {
 }
 
 # One table, or data sets with what belongs to each.
-Pairs = pd.DataFrame | TrainingSet | Sequence[TrainingSet]
+Pairs: TypeAlias = pd.DataFrame | TrainingSet | Sequence[TrainingSet]
 
 
 @dataclass(frozen=True)

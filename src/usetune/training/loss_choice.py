@@ -120,7 +120,7 @@ def _fitting(data: pd.DataFrame, format: Format) -> Mapping[type[EmbeddingLoss],
 def default_loss(data: pd.DataFrame, format: Format) -> EmbeddingLoss:
     """The first loss of `LOSSES_FOR`, made for the data."""
     loss = next(iter(LOSSES_FOR[format.name]))
-    return loss(int(data["label"].max()) + 1) if loss is Softmax else loss()
+    return Softmax(int(data["label"].max()) + 1) if loss is Softmax else loss()
 
 
 def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, format: Format) -> None:

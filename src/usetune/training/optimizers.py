@@ -42,7 +42,7 @@ class FusedAdam(keras.optimizers.Adam):
     def build(self, variables: list[keras.Variable]) -> None:
         """Create the moments."""
         super().build(variables)
-        factors = {}
+        factors: dict[int, float] = {}
         for pattern, factor in self.rates.items():
             for variable in matching(variables, [pattern]):
                 factors.setdefault(id(variable), factor)

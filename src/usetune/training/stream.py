@@ -114,7 +114,7 @@ class BatchStream:
             if self._mixing == "proportional":
                 order = generators[0].permutation(np.repeat(numbers, counts))
             for number in order:
-                yield number, next(sources[number])
+                yield int(number), next(sources[number])
 
     def _dataset(self, plan: Callable[[BatchStream], _Plan]) -> tf.data.Dataset:
         # TensorFlow's registry of Python functions (tf.numpy_function, from_generator)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from usetune.bias.association_tests import associations
 from usetune.bias.terms import TERM_ALONE, embed_terms
-from usetune.bias.weat import associations
 from usetune.evaluation.bootstrap import bootstrap, interval_table
 from usetune.protocols import TextEncoder
 
@@ -37,10 +37,10 @@ def gender_association(
     Returns:
         DataFrame title, association, in the order of ``titles``: the mean cosine
         with the female terms minus that with the male ones (s(w, A, B) of WEAT, see
-        `usetune.bias.weat.weat`).
+        `usetune.bias.weat`).
 
     Raises:
-        TypeError: see `usetune.bias.weat.weat`.
+        TypeError: see `usetune.bias.weat`.
         ValueError: see `usetune.bias.terms.embed_terms`.
     """
     lists = {"titles": titles, "female": female, "male": male}

@@ -78,9 +78,9 @@ def weat(
         attributes_b: other terms, such as male ones; any number.
         templates: sentences with one ``{}`` each, filled with every term. Default:
             the terms alone.
-        samples: at most so many partitions. Where there are no more (with the
-            default, up to 9 terms), all are looked at; otherwise so many are drawn.
-        seed: of the draw.
+        samples: maximum number of partitions. Where there are no more (with the
+            default, up to 9 terms), all are tried; otherwise this many are drawn.
+        seed: seed of the draw.
 
     Raises:
         TypeError: if a list is a single string or holds something else than ``str``.
@@ -94,8 +94,8 @@ def weat(
         "attributes_a": attributes_a,
         "attributes_b": attributes_b,
     }
-    embeddings = embed_terms(encoder, lists, templates)
-    return weat_of_embeddings(*embeddings, samples=samples, seed=seed)
+    x, y, a, b = embed_terms(encoder, lists, templates)
+    return weat_of_embeddings(x, y, a, b, samples=samples, seed=seed)
 
 
 def weat_of_embeddings(
@@ -200,7 +200,7 @@ def _p_value(sums: np.ndarray, samples: int, seed: int) -> tuple[float, int, boo
     least = sums[:half].sum() - _TIE
     hits = count = 0
     for rows in partitions:
-        hits += np.count_nonzero(sums[rows].sum(axis=1) >= least)
+        hits += int(np.count_nonzero(sums[rows].sum(axis=1) >= least))
         count += len(rows)
     if exact:
         return float(hits / count), count, True

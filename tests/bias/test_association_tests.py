@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from tests import FIXTURES
-from usetune.bias.associations import (
+from usetune.bias.association_tests import associations, weat, weat_of_embeddings
+from usetune.bias.direction import bias_direction, probe_accuracy
+from usetune.bias.gender import (
     association_summary,
     compare_associations,
     gender_association,
 )
-from usetune.bias.direction import bias_direction, probe_accuracy
 from usetune.bias.terms import load_bias_terms
-from usetune.bias.weat import associations, weat, weat_of_embeddings
 from usetune.encoders.projections import remove_direction
 from usetune.plots.bias import plot_association
 
@@ -138,7 +138,7 @@ def test_partitions_in_parts(monkeypatch):
     generator = np.random.default_rng(0)
     lists = [generator.normal(size=(size, 5)) for size in (4, 4, 2, 3)]
     before = [weat_of_embeddings(*lists, samples=samples) for samples in (70, 60)]
-    monkeypatch.setattr("usetune.bias.weat._CHUNK", 7)
+    monkeypatch.setattr("usetune.bias.association_tests._CHUNK", 7)
     after = [weat_of_embeddings(*lists, samples=samples) for samples in (70, 60)]
     assert before == after
     assert [result.exact for result in before] == [True, False]
