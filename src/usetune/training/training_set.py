@@ -92,19 +92,21 @@ class TrainingSet:
         self.name = name
         self.format = format_of(pairs)
         pairs = check_rows(pairs, self.format, f"pairs {name}".strip())
-        self.loss = self._loss_for(pairs, loss)
         texts = text_columns(pairs)
         columns = [column for column in self.format.columns if column in texts]
         self.columns = columns + [column for column in texts if column not in columns]
+        if validation_data is not None:
+            validation_data = self._checked_validation(validation_data)
+        self.loss = self._loss_for(pairs, loss)
         self.batch_sampler = self._sampler(batch_sampler)
         is_article = isinstance(self.loss, AngularError)
         self.batch_size = batch_size or (8 if is_article else 128)
         if validation_data is None:
             default = "couples" if self.format is CLASSES else "stratified"
-            parts = split_pairs(pairs, validation_split, split or default, seed)
-        else:
-            parts = pairs, self._checked_validation(validation_data)
-        self.training, self.validation = parts
+            pairs, validation_data = split_pairs(
+                pairs, validation_split, split or default, seed
+            )
+        self.training, self.validation = pairs, validation_data
 
     def texts(self) -> list[str]:
         """Every text, of training and validation."""
