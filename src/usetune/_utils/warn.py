@@ -2,17 +2,22 @@
 
 import sys
 import warnings
-from pathlib import Path
-
-import keras
 
 # Code between the user's line and what warns: this package, and the loop of `fit`.
-_INSIDE = (str(Path(__file__).parents[1]), str(Path(keras.__file__).parent))
+_INSIDE = ("usetune", "keras")
 
 
 def warn(message: str) -> None:
-    """Issue a UserWarning that names the line from which this package was called."""
+    """Issue a UserWarning that names the line from which this package was called.
+
+    Args:
+        message: what is wrong, and what to do about it.
+    """
     level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
+    while frame.f_back and _package(frame.f_globals) in _INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
+
+
+def _package(module: dict[str, object]) -> str:
+    return str(module.get("__name__")).partition(".")[0]

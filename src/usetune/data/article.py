@@ -1,9 +1,8 @@
 """The article's own pairs."""
 
-import warnings
-
 import pandas as pd
 
+from usetune._utils.warn import warn
 from usetune.data import sources
 from usetune.data.pairs import load_pairs
 
@@ -28,8 +27,5 @@ def load_article_pairs() -> pd.DataFrame:
     else:
         pairs = load_pairs(sources.shipped("training_data.csv"))
         pairs.attrs["source"] = "pairs shipped with usetune, NOT the article's"
-        warnings.warn(
-            f"the article's pairs cannot be had; using the {pairs.attrs['source']}",
-            stacklevel=2,
-        )
+        warn(f"the article's pairs cannot be had; using the {pairs.attrs['source']}")
     return pairs

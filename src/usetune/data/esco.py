@@ -2,12 +2,12 @@
 
 import os
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from usetune._utils.warn import warn
 from usetune.data import sources
 from usetune.data.counts import with_counts
 from usetune.data.tables import read_table
@@ -52,10 +52,7 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
     if not paths:
         paths = (sources.shipped("occupations.csv"),)
         source = "occupations shipped with usetune, NOT ESCO's"
-        warnings.warn(
-            f"USETUNE_DATA has no esco/occupations_*.csv; using the {source}",
-            stacklevel=2,
-        )
+        warn(f"USETUNE_DATA has no esco/occupations_*.csv; using the {source}")
     occupations = pd.concat([_read(path) for path in paths], ignore_index=True)
     names = ", ".join(map(str, paths))
     twice = occupations.duplicated(["conceptUri", "language"])

@@ -1,10 +1,10 @@
 """The STS benchmark's sentence pairs, in eleven languages."""
 
 import io
-import warnings
 
 import pandas as pd
 
+from usetune._utils.warn import warn
 from usetune.data import sources
 
 _COLUMNS = ["sentence1", "sentence2", "score"]
@@ -52,7 +52,7 @@ def load_sts(
     elif language == "en":
         pairs = pd.read_csv(sources.shipped("sts_sample.csv"), keep_default_na=False)
         source = "sample shipped with usetune, NOT the STS benchmark"
-        warnings.warn(f"{name} cannot be had; scoring the {source}", stacklevel=2)
+        warn(f"{name} cannot be had; scoring the {source}")
     else:
         raise FileNotFoundError(
             f"{name} is neither in USETUNE_DATA nor in the cache, and "

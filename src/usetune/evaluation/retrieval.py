@@ -1,11 +1,11 @@
 """How well an encoder finds the documents that answer queries."""
 
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from usetune._utils.warn import warn
 from usetune.evaluation.pair_metrics import with_prefix
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.evaluation.scores import Scores
@@ -80,10 +80,9 @@ class RetrievalEvaluator:
                 f"Received: none of {len(queries)} queries"
             )
         if without:
-            warnings.warn(
+            warn(
                 f"{len(without)} of {len(queries)} queries have no relevant document "
-                f"and are left out: {without[:5]}{' …' if len(without) > 5 else ''}",
-                stacklevel=2,
+                f"and are left out: {without[:5]}{' …' if len(without) > 5 else ''}"
             )
         self.name, self._chunk_size, self._seed = name, chunk_size, seed
         self._ks, self._map_k = list(ks), map_k

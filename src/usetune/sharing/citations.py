@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from usetune import losses
+import usetune.losses as losses
 from usetune.losses import papers
 
 _MULTILINGUAL_USE = """\
