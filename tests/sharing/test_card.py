@@ -1,5 +1,6 @@
 import builtins
 import contextlib
+import functools
 import html
 import io
 import re
@@ -7,6 +8,7 @@ import socket
 from dataclasses import replace
 
 import huggingface_hub
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ from usetune._utils.markdown import escape, number, one_line, table
 from usetune.losses import Matryoshka, MultipleNegativesRanking
 from usetune.sharing.card import model_card
 from usetune.sharing.citations import bibtex
-from usetune.training import LOSSES_FOR, FineTuned
+from usetune.training import LOSSES_FOR, FineTuned, TrainingSet
 
 NASTY = (
     "a | b\n---\n`c` <script> *d* [e](f) _g_ \\| $h$ ~~i~~ &amp; \u2028 snake_case: #j"
@@ -141,7 +143,7 @@ def test_scores_are_beside_each_other(tuned):
     domain, sts, *_ = tables(card(tuned))
     assert domain == [
         [
-            "figure",
+            "metric",
             "base",
             "tuned",
             "difference",
@@ -152,7 +154,7 @@ def test_scores_are_beside_each_other(tuned):
         ["in-group", "–", "–", "–", "– to –", "1,234"],
     ]
     assert sts == [
-        ["figure", "base", "tuned", "difference"],
+        ["metric", "base", "tuned", "difference"],
         ["pearson", "0.8340", "0.8437", "+0.0097"],
     ]
 
@@ -186,6 +188,29 @@ def test_training_details(tuned):
     assert f"tensorflow {versions['tensorflow']}" in markdown
 
 
+@pytest.mark.parametrize("members", [None, 2])
+def test_the_template_finds_all_that_it_names(tiny, pairs, monkeypatch, members):
+    strict = functools.partial(jinja2.Template, undefined=jinja2.StrictUndefined)
+    monkeypatch.setattr(jinja2, "Template", strict)
+    settings = {"epochs": 1}
+    if members:
+        result = usetune.fine_tune_soup(tiny, pairs, members=members, **settings)
+    else:
+        result = usetune.fine_tune(
+            tiny, TrainingSet(pairs, name="job titles"), **settings
+        )
+    markdown = card(result)
+    assert "16 positive pairs, and 4 to validate on." in markdown
+    assert "Batches of 128, shuffled." in markdown
+    assert ("Data" if members else "Data: job titles") in headings(markdown)
+
+
+def test_text_is_no_template(tiny):
+    code = "{{ base }} {% if %} {# #}"
+    markdown = card(tiny, name=code, description=code, limits=code)
+    assert markdown.count(code) == 4
+
+
 def test_a_long_cell_is_cut(tuned, tiny):
     (data,) = tuned.record.data
     data = replace(data, sample=[{"anchor": "x" * 201, "positive": "y" * 200}])
@@ -206,8 +231,8 @@ def test_an_average_names_its_members(tiny, pairs):
     soup = usetune.fine_tune_soup(tiny, pairs, **settings)
     markdown = card(soup)
     assert (
-        "The average of 3 encoders, weight by weight, that were trained from the same "
-        "start, on the same data, with the seeds 7, 8, 9." in markdown
+        "The average of the weights of 3 encoders, trained from the same start on the "
+        "same data, with the seeds 7, 8, 9." in markdown
     )
     *_, given, members, log = tables(markdown)
     assert ["seed", "7, 8, 9"] in given
@@ -256,7 +281,7 @@ def test_what_a_transformer_needs(monkeypatch):
     for one in (encoder, encoder.truncate(4)):
         markdown = card(one)
         assert '`pip install "usetune[bert,share]"`' in markdown
-        assert "Of a text it reads 77 tokens." in markdown
+        assert "It reads the first 77 tokens of a text." in markdown
 
 
 def test_an_encoder_alone_has_no_training(tiny):
