@@ -12,12 +12,8 @@ import pandas as pd
 from usetune.encoders.base import Encoder
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.protocols import Evaluator
-from usetune.training.fine_tuning import (
-    FineTuned,
-    Pairs,
-    fine_tune,
-    training_sets,
-)
+from usetune.training.fine_tuning import FineTuned, fine_tune
+from usetune.training.preparation import Pairs, training_sets
 from usetune.training.record import RunRecord
 
 # Rows of a weight that `interpolate` handles at a time.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import pandas as pd
@@ -20,8 +20,8 @@ from usetune.training.checkpoint import TrainingState
 from usetune.training.diagnostics import TrainingDiagnostics, check_data
 from usetune.training.model import ExampleEncoder, compiled_model
 from usetune.training.optimizers import matching
+from usetune.training.preparation import Pairs, prepare, training_sets
 from usetune.training.record import TrainingRecord, describe_run, describe_training
-from usetune.training.stream import BatchStream, Examples
 from usetune.training.training_set import TrainingSet
 
 # What the article did that `fine_tune` does otherwise by default: it validated on the
@@ -30,9 +30,6 @@ ARTICLE_RECIPE: dict[str, Any] = {
     "split": "tail",
     "early_stopping": EarlyStopping("loss", min_delta=1e-3),
 }
-
-# One table, or data sets with what belongs to each.
-Pairs: TypeAlias = pd.DataFrame | TrainingSet | Sequence[TrainingSet]
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def fine_tune(
         "loss": loss,
         "batch_size": batch_size,
     }
-    data = _prepare(training_sets(pairs, seed, of_one_set), mixing, seed)
+    data = prepare(training_sets(pairs, seed, of_one_set), mixing, seed)
     check_data(data.sets, data.training.one_pass, encoder.dim)
     steps = steps_per_epoch or data.training.steps
     stopping = early_stopping or EarlyStopping()
@@ -200,41 +197,6 @@ def fine_tune(
     )
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The data sets of a training, their examples, and batches of these."""
-
-    sets: tuple[TrainingSet, ...]
-    examples: list[tuple[Examples, Examples]]
-    training: BatchStream
-    validation: BatchStream
-
-    def texts(self, evaluators: Sequence[Evaluator]) -> list[str]:
-        """Every text that the training meets."""
-        texts = [text for own in self.sets for text in own.texts()]
-        return texts + [text for own in evaluators for text in own.texts]
-
-    def identity(self) -> dict[str, str]:
-        """Digests that tell the data, losses and batches from those of others."""
-        return {
-            f"data {own.name}".strip(): own.digest([part.targets for part in parts])
-            for own, parts in zip(self.sets, self.examples, strict=True)
-        }
-
-
-def _prepare(sets: Sequence[TrainingSet], mixing: str, seed: int) -> _Data:
-    examples = [
-        (own.examples(own.training), own.examples(own.validation)) for own in sets
-    ]
-    training, validation = zip(*examples, strict=True)
-    return _Data(
-        sets=tuple(sets),
-        examples=examples,
-        training=BatchStream(training, mixing, seed),
-        validation=BatchStream(validation, "proportional", seed),
-    )
-
-
 @contextmanager
 def _frozen(encoder: Encoder, patterns: Sequence[str]) -> Iterator[None]:
     """Keep variables from being trained while the block runs."""
@@ -258,39 +220,6 @@ def _identity(
         "seed": digest_settings(seed),
         "frozen": digest_settings([*frozen]),
     }
-
-
-def training_sets(
-    pairs: Pairs, seed: int, of_one_set: Mapping[str, Any]
-) -> list[TrainingSet]:
-    """The data sets that `fine_tune` is given, see there.
-
-    Args:
-        pairs: a table, or data sets.
-        seed: seed of the split of a table.
-        of_one_set: arguments of `TrainingSet` for a table.
-    """
-    if isinstance(pairs, pd.DataFrame):
-        return [TrainingSet(pairs, seed=seed, **of_one_set)]
-    sets = [pairs] if isinstance(pairs, TrainingSet) else list(pairs)
-    given = [name for name, value in of_one_set.items() if value is not None]
-    if given:
-        raise ValueError(
-            f"{given} belong to each TrainingSet: TrainingSet(pairs, {given[0]}=...)"
-        )
-    for own in sets:
-        if not isinstance(own, TrainingSet):
-            raise ValueError(
-                "pairs must be a DataFrame, or one or several TrainingSet. Received: "
-                f"{type(own).__name__} in a {type(pairs).__name__}"
-            )
-    names = [own.name for own in sets]
-    if not sets or len({*names}) < len(names):
-        raise ValueError(
-            "several data sets need a name each, and there must be one at least: "
-            f"TrainingSet(pairs, name=...). Received: {names}"
-        )
-    return sets
 
 
 def _loggers(log_dir: str | Path | None) -> list[keras.callbacks.Callback]:
