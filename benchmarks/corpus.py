@@ -95,9 +95,9 @@ def work(source: str, output: str, workers: int, cpus: int) -> None:
     from usetune import embed_corpus, load_encoder
 
     counts = embed_corpus(
+        load_encoder(),
         source,
         output,
-        load_encoder(),
         "title",
         rows_per_part=ROWS_PER_PART,
         workers=workers,

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ import pytest
 
 from tests import ROOT
 from usetune.corpus.embed import embed_corpus
-from usetune.corpus.plan import cut, staged_path
-from usetune.corpus.workers import _follow, _Worker
+from usetune.corpus.job import Job
+from usetune.corpus.outcome import Outcome, attempt, follow, forget_attempts
+from usetune.corpus.plan import cut
 from usetune.search.quantization import Quantizer
 
 # Ray warns of settings of its own.
@@ -83,7 +84,7 @@ from tests.fakes.tiny_encoder import TinyEncoder
 from usetune.corpus.embed import embed_corpus
 
 embed_corpus(
-    sys.argv[1], sys.argv[2], TinyEncoder(), "text", rows_per_part=20, workers=1
+    TinyEncoder(), sys.argv[1], sys.argv[2], "text", rows_per_part=20, workers=1
 )
 """
 
@@ -124,7 +125,7 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    counts = embed_corpus(parquet, output, tiny, "text", rows_per_part=20, workers=1)
+    counts = embed_corpus(tiny, parquet, output, "text", rows_per_part=20, workers=1)
     thread.join()
     assert len(first) < killed[0] < 60
     assert (counts.parts, counts.rows, counts.embedded) == (60, 1200, 1200)
@@ -155,9 +156,9 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
     thread = threading.Thread(target=lose)
     thread.start()
     counts = embed_corpus(
+        tiny,
         parquet,
         output,
-        tiny,
         "text",
         rows_per_part=20,
         workers=2,
@@ -177,70 +178,64 @@ def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
 
 
 def test_a_fault_within_a_part_does_not_stop_the_others(parquet, tmp_path, tiny):
-    (part, *_), types = cut([str(parquet)], "text", 100, tmp_path)
-    worker = object.__new__(_Worker)
-    worker._encoder = tiny
-    worker._settings = "text", types, "float32", tmp_path, tmp_path / "output"
-    good = worker(pd.DataFrame([asdict(part)]))
-    assert good == {"rows": [100], "warnings": [""], "fault": [""]}
-    changed = worker(pd.DataFrame([asdict(part) | {"stop": 1201, "number": 1}]))
-    beyond = worker(pd.DataFrame([asdict(part) | {"start": 1300, "stop": 1301}]))
-    assert "has changed" in beyond["fault"][0]
-    own = [{name: value[0] for name, value in r.items()} for r in (changed, good)]
-    results = iter(own)
+    types, (part, *_) = cut([str(parquet)], "text", 100)
+    job = Job("text", types, "float32", tmp_path / "output", tmp_path / "work")
+    good = attempt(part, job, tiny)
+    assert good == Outcome(100, "", "")
+    changed = attempt(replace(part, stop=1201, number=1), job, tiny)
+    beyond = attempt(replace(part, start=1300, stop=1301), job, tiny)
+    assert "has changed" in beyond.fault
+    outcomes = iter([changed, good])
     with pytest.raises(
         RuntimeError, match="1 parts .*\n.*part-000001 of .*has changed"
     ):
-        _follow(results, 200)
+        follow(outcomes, 200)
     # The part after it was done.
-    assert next(results, None) is None
-    results = iter([own[0]] * 12)
+    assert next(outcomes, None) is None
+    outcomes = iter([changed] * 12)
     with pytest.raises(RuntimeError, match="10 parts could not be embedded"):
-        _follow(results, 200)
-    assert len(list(results)) == 2
+        follow(outcomes, 200)
+    assert len(list(outcomes)) == 2
     # The part has been begun twice by now. No worker gets it a fourth time.
-    faults = [worker(pd.DataFrame([asdict(part)]))["fault"][0] for _ in range(2)]
+    faults = [attempt(part, job, tiny).fault for _ in range(2)]
     assert faults[0] == ""
     assert "rows 1 to 100: 3 workers died over them" in faults[1]
-    warned = own[1] | {"warnings": "part-000001: b\npart-000001: c"}
+    forget_attempts(job)
+    assert attempt(part, job, tiny) == good
+    warned = replace(good, warnings="part-000001: b\npart-000001: c")
     with pytest.warns(UserWarning, match="2 warnings, the first in part-000001: b"):
-        _follow(iter([warned]), 200)
+        follow([warned], 200)
 
 
 def test_csv_files_and_a_call_that_is_cut_short(tmp_path, tiny, monkeypatch, ray):
-    """In copying; then a finished output loses a part, and the files come otherwise."""
+    """Before any part; then an output loses two, and the files come otherwise."""
     files = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for path, texts in zip(files, (TEXTS[:7], TEXTS[7:14]), strict=True):
         path.write_text("text\n" + "\n".join(texts) + "\n")
-    asked = dict(encoder=tiny, column="text", rows_per_part=3, workers=1)
+    asked = dict(column="text", rows_per_part=3, workers=1)
     output = tmp_path / "output"
-    copied = []
 
-    def interrupted(*arguments):
-        copied.append(arguments)
-        if len(copied) == 4:
-            raise KeyboardInterrupt
-        return staged_path(*arguments)
+    def interrupted(*_):
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("usetune.corpus.plan.staged_path", interrupted)
+        patch.setattr("usetune.corpus.embed.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            embed_corpus(files[::-1], output, **asked)
-    assert len(list((output / ".usetune-work").iterdir())) == 3
+            embed_corpus(tiny, files, output, **asked)
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
         with pytest.raises(ValueError, match="address must be None.*Received: 'auto'"):
-            embed_corpus(files, tmp_path / "other", address="auto", **asked)
+            embed_corpus(tiny, files, tmp_path / "other", address="auto", **asked)
         shutil.rmtree(tmp_path / "other")
-        counts = embed_corpus(files, output, **asked)
+        counts = embed_corpus(tiny, files, output, **asked)
         assert (counts.parts, counts.embedded) == (6, 14)
         first = pd.read_parquet(output / "parts")
         assert first["text"].tolist() == TEXTS[:14]
         (output / "parts" / "part-000001.parquet").write_bytes(b"")
         (output / "parts" / "part-000003.parquet").unlink()
-        with pytest.raises(ValueError, match="begun with another input"):
-            embed_corpus(files[::-1], output, **asked)
-        embed_corpus(files, output, **asked)
+        with pytest.raises(ValueError, match="begun with another corpus"):
+            embed_corpus(tiny, files[::-1], output, **asked)
+        embed_corpus(tiny, files, output, **asked)
         again = pd.read_parquet(output / "parts")
         assert again["text"].tolist() == TEXTS[:14]
         np.testing.assert_array_equal(
@@ -252,8 +247,8 @@ def test_csv_files_and_a_call_that_is_cut_short(tmp_path, tiny, monkeypatch, ray
         ]
         # Of the same size, but changed.
         files[0].write_text(files[0].read_text()[::-1])
-        with pytest.raises(ValueError, match="begun with another input"):
-            embed_corpus(files, output, **asked)
+        with pytest.raises(ValueError, match="begun with another corpus"):
+            embed_corpus(tiny, files, output, **asked)
         assert ray.is_initialized()
     finally:
         ray.shutdown()
@@ -270,7 +265,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     axes = np.eye(64, dtype="float32")
     quantizer = Quantizer("int8").fit(np.concatenate([axes, -axes]))
     options = {"precision": quantizer, "rows_per_part": 4}
-    counts = embed_corpus(path, output, small, "text", **options)
+    counts = embed_corpus(small, path, output, "text", **options)
     assert (counts.parts, counts.rows, counts.embedded, counts.rejected) == (2, 7, 5, 2)
     table = pd.read_parquet(output / "parts")
     assert table["text"].tolist() == texts
@@ -283,7 +278,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
 
     # All is done: no worker is needed, and nothing written again.
     before = {file: file.stat().st_mtime_ns for file in output.rglob("part-*")}
-    again = embed_corpus([path], output, small.copy(), "text", **options)
+    again = embed_corpus(small.copy(), [path], output, "text", **options)
     assert (again.embedded, again.rejected) == (5, 2)
     other = small.copy()
     weights = other.trainable_variables[0]
@@ -293,10 +288,10 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
         "precision": dict(precision="float32"),
         "encoder": dict(encoder=other),
         "rows_per_part": dict(rows_per_part=3),
-        "input": dict(input=[path, tmp_path / "b.jsonl"]),
+        "corpus": dict(corpus=[path, tmp_path / "b.jsonl"]),
     }
     (tmp_path / "b.jsonl").write_text('{"text": "a"}\n')
-    asked = dict(input=path, output=output, encoder=small, column="text", **options)
+    asked = dict(encoder=small, corpus=path, output=output, column="text", **options)
     for name, change in refused.items():
         with pytest.raises(ValueError, match=f"begun with another {name},"):
             embed_corpus(**(asked | change))
@@ -304,8 +299,8 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     listing = output / "usetune-corpus.json"
     content = json.loads(listing.read_text())
     for change, message in (
-        ({"version": 1}, "older usetune.*version 1 .*embed the corpus again"),
-        ({"version": 3}, "newer usetune"),
+        ({"version": 2}, "older usetune.*version 2 .*embed the corpus again"),
+        ({"version": 4}, "newer usetune"),
         ({"parts": [{}]}, "is damaged"),
         ({"format": "?"}, "must be of the format 'usetune-corpus'"),
     ):
@@ -316,7 +311,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
 
 def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
     output = tmp_path / "output"
-    asked = dict(input=parquet, output=output, encoder=tiny, column="text")
+    asked = dict(encoder=tiny, corpus=parquet, output=output, column="text")
     quantizer = Quantizer("int8").fit(np.eye(3, dtype="float32"))
     for change, message in (
         (dict(column="title"), "lacks the column 'title'"),
@@ -329,15 +324,15 @@ def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
         (dict(gpus_per_worker=-1), "gpus_per_worker.*Received: -1"),
         (dict(gpus_per_worker=1.5), "gpus_per_worker.*Received: 1.5"),
         (
-            dict(input=parquet.parent, output=parquet.parent / "a" / "b"),
-            "output must not lie within the input folder",
+            dict(corpus=parquet.parent, output=parquet.parent / "a" / "b"),
+            "output must not lie within the folder of the corpus",
         ),
     ):
         with pytest.raises(ValueError, match=message):
             embed_corpus(**(asked | change))
     assert not output.exists()
     with pytest.raises(FileNotFoundError, match="missing.csv"):
-        embed_corpus(**(asked | dict(input="missing.csv")))
+        embed_corpus(**(asked | dict(corpus="missing.csv")))
     with pytest.raises(FileExistsError, match=r"input holds \['a.parquet'\]"):
         embed_corpus(**(asked | dict(output=parquet.parent)))
     with pytest.raises(FileExistsError, match="must be a folder"):

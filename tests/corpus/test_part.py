@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usetune.corpus.files import corpus_files
-from usetune.corpus.json_lines import parse_row
+from usetune.corpus.job import Job, Part
 from usetune.corpus.part import embed_part, part_counts, part_path, rejected_path
-from usetune.corpus.plan import Part, cut
+from usetune.corpus.plan import cut
 from usetune.search.quantization import Quantizer
 
 # Line breaks of all kinds, quotes and commas among them; no text of UTF-8 lacks.
@@ -51,11 +51,12 @@ def write(path, rows, row_group_size=4):
 
 def embed(files, folder, rows_per_part=3, precision="float32", column="text"):
     """All parts of files, the rows and the rejected rows of the output."""
-    output, work = folder / "output", folder / "work"
-    parts, types = cut(files, column, rows_per_part, work)
+    output = folder / "output"
+    types, parts = cut(files, column, rows_per_part)
+    job = Job(column, types, precision, output, folder / "work")
     rows, rejected, counts = [], [], []
     for part in parts:
-        embed_part(part, column, types, Hashing(), precision, work, output)
+        embed_part(part, job, Hashing())
         counts.append(part_counts(part, output))
         rows += pq.read_table(part_path(output, part)).to_pylist()
         if rejected_path(output, part).exists():
@@ -104,7 +105,7 @@ def test_row_groups_are_joined_and_cut(tmp_path):
     with pq.ParquetWriter(path, schema) as writer:
         for size in (2, 3, 2, 7, 0, 1):
             writer.write_table(pa.table({"text": ["x"] * size}, schema))
-    parts, _ = cut([str(path)], "text", 5, tmp_path)
+    _, parts = cut([str(path)], "text", 5)
     assert [(part.start, part.stop) for part in parts] == [
         (0, 5),
         (5, 7),
@@ -175,7 +176,7 @@ def test_json_lines_of_mixed_types(tmp_path):
             "no column 'text'",
             "null",
         ]
-        assert reasons[5] == "not a JSON object"
+        assert reasons[5] == "must be a JSON object. Received: [1]"
         assert all("not JSON in UTF-8" in reasons[row] for row in (4, 6, 7))
         assert rejected[0]["content"] == '{"text": 5, "n": 2}'
         schemas = {
@@ -234,10 +235,11 @@ def test_parts_without_a_text(tmp_path):
 
 def test_done_again_a_part_is_the_same(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"text": "a"}, {"text": 1}])
-    (part,), types = cut([path], "text", 5, tmp_path)
+    types, (part,) = cut([path], "text", 5)
+    job = Job("text", types, "float32", tmp_path, tmp_path)
     contents = []
     for _ in range(2):
-        embed_part(part, "text", types, Hashing(), "float32", tmp_path, tmp_path)
+        embed_part(part, job, Hashing())
         files = [part_path(tmp_path, part), rejected_path(tmp_path, part)]
         contents.append([file.read_bytes() for file in files])
     assert contents[0] == contents[1]
@@ -246,24 +248,43 @@ def test_done_again_a_part_is_the_same(tmp_path):
 
 def test_lost_rows_are_found(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"text": "a"}, {"text": 1}])
-    (part,), types = cut([path], "text", 5, tmp_path)
-    embed_part(part, "text", types, Hashing(), "float32", tmp_path, tmp_path)
+    types, (part,) = cut([path], "text", 5)
+    job = Job("text", types, "float32", tmp_path, tmp_path)
+    embed_part(part, job, Hashing())
     rejected_path(tmp_path, part).unlink()
     with pytest.raises(RuntimeError, match="must be 2 rows. Received: 1 and 0"):
         part_counts(part, tmp_path)
     Path(path).write_text('{"text": "a"}\n')
     with pytest.raises(ValueError, match="a.jsonl has changed.*Received: 1"):
-        embed_part(part, "text", types, Hashing(), "float32", tmp_path, tmp_path)
+        embed_part(part, job, Hashing())
 
 
-def test_copies_of_csv_files_are_made_once(tmp_path):
-    path = write(tmp_path / "a.csv", [{"text": "a"}, {"text": "b"}, {"text": "c"}])
-    before, _ = cut([path], "text", 2, tmp_path / "work")
-    (tmp_path / "work" / "part-000001.parquet").unlink()
-    kept = (tmp_path / "work" / "part-000000.parquet").stat().st_mtime_ns
-    assert cut([path], "text", 2, tmp_path / "work") == (before, {})
-    assert (tmp_path / "work" / "part-000000.parquet").stat().st_mtime_ns == kept
-    assert (tmp_path / "work" / "part-000001.parquet").exists()
+def test_rows_of_csv_files_lie_where_the_plan_says(tmp_path):
+    path = tmp_path / "a.csv"
+    texts = ["a\r\nb", "é", "", 'say "x"', "\ufefflast"]
+    write(path, [{"text": text} for text in texts])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    _, parts = cut([str(path)], "text", 2)
+    content = path.read_bytes()
+    found = [content[part.first_byte : part.last_byte].decode() for part in parts]
+    assert found == ['"a\r\nb"\r\n"é"\r\n', '""\r\n"say ""x"""\r\n', '"\ufefflast"\r\n']
+    _, rows, _ = embed([str(path)], tmp_path, 2)
+    assert [row["text"] for row in rows] == texts
+
+
+def test_lines_of_plain_text(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffa, b\r\n\n \né\u2028c\n last".encode())
+    for rows_per_part in (1, 2, 5):
+        folder = tmp_path / str(rows_per_part)
+        _, rows, rejected = embed([str(path)], folder, rows_per_part)
+        assert [row["text"] for row in rows] == ["a, b", "é\u2028c", " last"]
+        assert not rejected
+    path.write_bytes(b"a\n\xff\n")
+    with pytest.raises(ValueError, match="a.txt is not UTF-8.*in line 2"):
+        cut([str(path)], "text", 5)
+    with pytest.raises(ValueError, match=r"lacks the column 'title'; found \['text'\]"):
+        cut([str(path)], "title", 5)
 
 
 @pytest.mark.parametrize(
@@ -298,21 +319,21 @@ def test_faults_of_files(tmp_path, name, content, message):
     else:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        cut([str(path)], "text", 5, tmp_path / "work")
+        cut([str(path)], "text", 5)
 
 
 def test_a_column_twice(tmp_path):
     table = pa.Table.from_arrays([pa.array(["a"])] * 2, names=["text", "text"])
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"several columns of the names \['text'\]"):
-        cut([str(tmp_path / "a.parquet")], "text", 5, tmp_path)
+        cut([str(tmp_path / "a.parquet")], "text", 5)
 
 
 def test_files_with_other_columns(tmp_path):
     first = write(tmp_path / "a.parquet", [{"text": "a", "n": 1}])
     second = write(tmp_path / "b.parquet", [{"text": "a", "n": "1"}])
     with pytest.raises(ValueError, match="b.parquet must have the columns of .*a.parq"):
-        cut([first, second], "text", 5, tmp_path)
+        cut([first, second], "text", 5)
 
 
 def test_a_folder_of_files(tmp_path):
@@ -328,7 +349,7 @@ def test_a_folder_of_files(tmp_path):
 
 def test_faults_of_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("a.csv", "b.jsonl", "c.txt"):
+    for name in ("a.csv", "b.jsonl", "c.tsv"):
         Path(name).write_text("text\n")
     Path("empty.csv").touch()
     Path("folder").mkdir()
@@ -341,10 +362,10 @@ def test_faults_of_input(tmp_path, monkeypatch):
         with pytest.raises(FileNotFoundError, match=message):
             corpus_files(source)
     for source, message in (
-        ("c.txt", "must end in one of .*c.txt"),
+        ("c.tsv", "must end in one of .*c.tsv"),
         ("empty.csv", "empty.csv is empty"),
         (["a.csv", tmp_path / "a.csv"], "a.csv, twice"),
-        (["a.csv", "b.jsonl"], r"of one format. Received: \['CSV', 'JSON'\]"),
+        (["a.csv", "b.jsonl"], r"of one format. Received: \['CSV', 'JSON Lines'\]"),
     ):
         with pytest.raises(ValueError, match=message):
             corpus_files(source)
@@ -373,7 +394,7 @@ def test_a_damaged_parquet_file_whose_footer_is_whole(tmp_path):
     path.write_bytes(content)
     pq.read_schema(path)
     with pytest.raises(ValueError, match="a.parquet is damaged"):
-        cut([str(path)], "text", 5, tmp_path / "work")
+        cut([str(path)], "text", 5)
 
 
 def test_blank_lines_and_short_rows_of_csv_files(tmp_path):
@@ -391,10 +412,13 @@ def test_blank_lines_and_short_rows_of_csv_files(tmp_path):
     assert csv.field_size_limit() == 131_072
 
 
-def test_rows_of_json():
-    assert parse_row(b'{"text": ""}', "text") == ({"text": ""}, "")
-    assert parse_row(b'{"text": true}', "text") == (None, "not a text but bool")
-    assert parse_row(b"[" * 100_000, "text")[0] is None
+def test_texts_of_json_that_are_empty_or_none(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": ""}\n{"text": true}\n' + b"[" * 100_000)
+    _, rows, rejected = embed([str(path)], tmp_path)
+    assert [row["text"] for row in rows] == [""]
+    assert [row["row"] for row in rejected] == [2, 3]
+    assert rejected[0]["reason"] == "not a text but bool"
 
 
 def test_pandas_reads_all_parts(tmp_path):

@@ -12,7 +12,8 @@ from tests import ROOT
 from tests.fakes.tiny_encoder import TinyEncoder
 from usetune.corpus import EmbeddedCorpus
 from usetune.corpus.index import build_index, load_index, recall_table
-from usetune.corpus.manifest import precision_name, write_plan
+from usetune.corpus.job import Job
+from usetune.corpus.manifest import Plan, Request, precision_name, write_plan
 from usetune.corpus.part import embed_part
 from usetune.corpus.plan import cut
 from usetune.encoders.identity import encoder_identity
@@ -27,25 +28,30 @@ def titles(count, seed=0):
     return [" ".join(generator.choice(WORDS, 4)) for _ in range(count)]
 
 
+def write_corpus(source, output, encoder, precision, rows_per_part):
+    types, parts = cut([str(source)], "text", rows_per_part)
+    request = Request(
+        [[str(source), 1, 2]],
+        "text",
+        precision_name(precision),
+        encoder_identity(encoder),
+        rows_per_part,
+    )
+    write_plan(output, Plan(request, types, parts))
+    if isinstance(precision, Quantizer):
+        precision.save(output / "quantizer.npz")
+    job = Job("text", types, precision, output, output / ".usetune-work")
+    for part in parts:
+        embed_part(part, job, encoder)
+
+
 def embedded(folder, texts, encoder, precision="float32"):
     """What `embed_corpus` writes, without Ray."""
     source = folder / "a.parquet"
     table = pa.table({"text": texts, "id": range(100, 100 + len(texts))})
     pq.write_table(table, source)
     output = folder / f"output of {getattr(precision, 'precision', precision)}"
-    parts, types = cut([str(source)], "text", 64, output / ".usetune-work")
-    if isinstance(precision, Quantizer):
-        precision.save(output / "quantizer.npz")
-    request = {
-        "input": [[str(source), 1, 2]],
-        "column": "text",
-        "precision": precision_name(precision),
-        "encoder": encoder_identity(encoder),
-        "rows_per_part": 64,
-    }
-    write_plan(output, request, parts, types)
-    for part in parts:
-        embed_part(part, "text", types, encoder, precision, folder, output)
+    write_corpus(source, output, encoder, precision, 64)
     return output
 
 
@@ -282,11 +288,7 @@ def test_other_columns_and_an_index_of_pandas(tmp_path, tiny):
     source = tmp_path / "a.parquet"
     frame = pd.DataFrame({"text": titles(5), "note": ["a", None, "b", None, "c"]})
     frame.set_index(pd.Index([7, 8, 12, 10, 11], name="id")).to_parquet(source)
-    parts, types = cut([str(source)], "text", 2, tmp_path)
-    request = dict.fromkeys(["input", "column", "encoder", "rows_per_part"])
-    write_plan(tmp_path / "out", request | {"precision": "float32"}, parts, types)
-    for part in parts:
-        embed_part(part, "text", types, tiny, "float32", tmp_path, tmp_path / "out")
+    write_corpus(source, tmp_path / "out", tiny, "float32", 2)
     table = EmbeddedCorpus(tmp_path / "out").rows(np.array([4, 1, 2]))
     assert table["text"].tolist() == frame["text"].iloc[[4, 1, 2]].tolist()
     assert table["note"].fillna("").tolist() == ["c", "", "b"]

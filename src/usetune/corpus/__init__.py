@@ -3,13 +3,13 @@
 .. code-block:: python
 
     from usetune.corpus import EmbeddedCorpus, embed_corpus
-    embed_corpus("titles/", "embedded", encoder, "title", workers=2)
+    embed_corpus(encoder, "titles/", "embedded", "title", workers=2)
     corpus = EmbeddedCorpus("embedded", encoder)
 """
 
 from usetune.corpus.embed import CorpusCounts, embed_corpus
+from usetune.corpus.embedded import EmbeddedCorpus
 from usetune.corpus.index import build_index, load_index, recall_table
-from usetune.corpus.reader import EmbeddedCorpus
 
 __all__ = [
     "CorpusCounts",

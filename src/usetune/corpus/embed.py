@@ -8,25 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from usetune._utils.files import replacing
-from usetune.corpus.files import corpus_files, file_format
+from usetune.corpus.files import corpus_files
+from usetune.corpus.job import Job, Resources, check_positive
 from usetune.corpus.manifest import (
     QUANTIZER,
     WORK,
-    pack_encoder,
+    Plan,
+    Request,
     precision_name,
     read_plan,
     write_plan,
 )
 from usetune.corpus.part import embedded_rows, part_counts
-from usetune.corpus.plan import Part, cut, staged_path
-from usetune.corpus.workers import import_ray, run
+from usetune.corpus.plan import cut
+from usetune.corpus.workers import import_ray, pack_encoder, run
 from usetune.encoders.base import Encoder
 from usetune.encoders.identity import encoder_identity
 from usetune.search.quantization import Quantizer
 
-# In the work folder.
-_ENCODER = "encoder.zip"
 _PRECISIONS = ("float32", "float16")
 
 
@@ -50,9 +49,9 @@ class CorpusCounts:
 
 
 def embed_corpus(
-    input: str | Path | Sequence[str | Path],
-    output: str | Path,
     encoder: Encoder,
+    corpus: str | Path | Sequence[str | Path],
+    output: str | Path,
     column: str,
     *,
     precision: str | Quantizer = "float32",
@@ -71,7 +70,7 @@ def embed_corpus(
 
     The output holds
 
-    - ``parts/part-000000.parquet``, …: all columns of the input and "embedding", a
+    - ``parts/part-000000.parquet``, …: all columns of the corpus and "embedding", a
       list of fixed length. Rows are in their order, the parts in that of the files;
       ``pandas.read_parquet(output / "parts")`` reads all. Columns of JSON Lines whose
       values are of several types, lists or objects are JSON text;
@@ -83,17 +82,19 @@ def embed_corpus(
     A part that cannot be embedded does not stop the others: the call ends with an error
     that names such parts. One call at a time may write to an output.
 
-    Several machines must see input and output under the same paths, and have usetune
+    Several machines must see corpus and output under the same paths, and have usetune
     installed. They find the encoder in the output, in a work folder that is removed at
     the end.
 
     Args:
-        input: a Parquet (``.parquet``), CSV (``.csv``) or JSON Lines (``.jsonl``,
-            ``.ndjson``) file, UTF-8, or a folder or list of such files, all of one
-            format and with the same columns.
-        output: a folder, new or of an earlier call.
         encoder: what embeds.
-        column: holds the texts. In a CSV file every cell is a text, an empty one too.
+        corpus: a Parquet (``.parquet``), CSV (``.csv``), JSON Lines (``.jsonl``,
+            ``.ndjson``) or plain text (``.txt``, a text on each line) file, UTF-8, or
+            a folder or list of such files, all of one format and with the same
+            columns.
+        output: a folder, new or of an earlier call.
+        column: holds the texts; "text" in plain text. In a CSV file every cell is a
+            text, an empty one too.
         precision: "float32", "float16", or a quantizer, whose codes are written.
         rows_per_part: at most so many rows in a part. A worker holds one in memory.
         workers: how many.
@@ -109,53 +110,46 @@ def embed_corpus(
 
     Raises:
         ImportError: if Ray is not installed.
-        FileNotFoundError: if there is no input.
+        FileNotFoundError: if there is no corpus.
         FileExistsError: if the output holds something else.
-        ValueError: if the input has a fault, naming the file; if the output is of
-            another input (other files, another order, or changed since), column,
-            precision, encoder or ``rows_per_part``; or if an argument is out of range.
+        ValueError: if the corpus has a fault, naming the file; if the output is of
+            another corpus (other files, another order, or changed since), column,
+            precision, encoder or ``rows_per_part``, or of an older usetune; or if an
+            argument is out of range.
         RuntimeError: if parts cannot be embedded, naming them: their file was changed
             or is damaged, the disk is full, or they lost their worker three times; or
             if workers cannot start.
     """
     started = time.monotonic()
-    _check_numbers(rows_per_part, workers, cpus_per_worker, gpus_per_worker)
+    check_positive("rows_per_part", rows_per_part)
+    resources = Resources(workers, cpus_per_worker, gpus_per_worker, address)
     _check_precision(precision, encoder)
     import_ray()
     output = Path(output).absolute()
-    _check_apart(input, output)
-    files = corpus_files(input)
-    request = {
-        "input": [[path, *stamp] for path, stamp in files.items()],
-        "column": column,
-        "precision": precision_name(precision),
-        "encoder": encoder_identity(encoder),
-        "rows_per_part": rows_per_part,
-    }
-    work = output / WORK
+    _check_apart(corpus, output)
+    files = corpus_files(corpus)
+    request = Request(
+        [[path, *stamp] for path, stamp in files.items()],
+        column,
+        precision_name(precision),
+        encoder_identity(encoder),
+        rows_per_part,
+    )
     plan = read_plan(output, request)
-    archive = None
+    is_new = plan is None
     if plan is None:
-        # An encoder that cannot be saved fails here, with nothing written.
-        archive = pack_encoder(encoder)
-        # Copies of a call that was cut short may be of another input.
-        if work.exists():
-            shutil.rmtree(work)
-        parts, types = cut(list(files), column, rows_per_part, work)
-        write_plan(output, request, parts, types)
-    else:
-        parts, types = plan
+        plan = Plan(request, *cut(list(files), column, rows_per_part))
+    parts = plan.parts
+    missing = [part for part in parts if embedded_rows(part, output) is None]
+    # An encoder that cannot be saved fails here, and nothing has been written.
+    archive = pack_encoder(encoder) if missing else b""
+    if is_new:
+        write_plan(output, plan)
     if isinstance(precision, Quantizer):
         precision.save(output / QUANTIZER)
-    missing = [part for part in parts if embedded_rows(part, output) is None]
     if missing:
-        if any(_lacks_copy(part, work) for part in missing):
-            cut(list(files), column, rows_per_part, work)
-        with replacing(work / _ENCODER) as temporary:
-            temporary.write_bytes(archive or pack_encoder(encoder))
-        settings = (column, types, precision, work, output)
-        resources = (workers, cpus_per_worker, gpus_per_worker)
-        run(missing, work / _ENCODER, settings, *resources, address)
+        job = Job(column, plan.types, precision, output, output / WORK)
+        run(missing, archive, job, resources)
     counts = [part_counts(part, output) for part in parts]
     _clean(output)
     embedded, rejected = map(sum, zip(*counts, strict=True))
@@ -163,26 +157,13 @@ def embed_corpus(
     return CorpusCounts(len(parts), embedded + rejected, embedded, rejected, seconds)
 
 
-def _check_numbers(rows: int, workers: int, cpus: float, gpus: float) -> None:
-    for name, value in (("rows_per_part", rows), ("workers", workers)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
-    if not cpus > 0:
-        raise ValueError(f"cpus_per_worker must be above 0. Received: {cpus!r}")
-    if not gpus >= 0 or (gpus > 1 and gpus % 1):
-        raise ValueError(
-            "gpus_per_worker must be 0, a share of one, or a whole number. "
-            f"Received: {gpus!r}"
-        )
-
-
-def _check_apart(input: str | Path | Sequence[str | Path], output: Path) -> None:
-    """The next call would take an output within the input for a part of it."""
-    if isinstance(input, (str, Path)):
-        folder = Path(input).absolute()
+def _check_apart(corpus: str | Path | Sequence[str | Path], output: Path) -> None:
+    """The next call would take an output within the corpus for a part of it."""
+    if isinstance(corpus, (str, Path)):
+        folder = Path(corpus).absolute()
         if folder.is_dir() and folder in output.parents:
             raise ValueError(
-                f"output must not lie within the input folder {input}. "
+                f"output must not lie within the folder of the corpus, {corpus}. "
                 f"Received: {output}"
             )
 
@@ -199,10 +180,6 @@ def _check_precision(precision: str | Quantizer, encoder: Encoder) -> None:
             f"precision must be one of {list(_PRECISIONS)} or a Quantizer. "
             f"Received: {precision!r}"
         )
-
-
-def _lacks_copy(part: Part, work: Path) -> bool:
-    return file_format(part.file) == "CSV" and not staged_path(work, part).exists()
 
 
 def _clean(output: Path) -> None:

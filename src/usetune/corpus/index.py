@@ -14,7 +14,7 @@ from tqdm import tqdm
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
 from usetune._utils.manifest import ManifestFormat
-from usetune.corpus.reader import EmbeddedCorpus
+from usetune.corpus.embedded import EmbeddedCorpus
 from usetune.evaluation.bootstrap import bootstrap, interval_table
 from usetune.search.exact import nearest
 

@@ -1,23 +1,18 @@
 """One part of a corpus: its rows read, embedded and written."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usetune._utils.files import replacing
-from usetune.corpus.files import file_format
-from usetune.corpus.json_lines import read_rows
-from usetune.corpus.plan import EMBEDDING, Part, staged_path
+from usetune.corpus.formats import reader_of
+from usetune.corpus.formats.base import EMBEDDING, changed
+from usetune.corpus.job import Job, Part
 from usetune.protocols import TextEncoder
 from usetune.search.quantization import Quantizer
-
-# Rows of a Parquet file that are decoded at a time.
-_BATCH_ROWS = 8192
 
 
 def part_path(output: Path, part: Part) -> Path:
@@ -30,46 +25,42 @@ def rejected_path(output: Path, part: Part) -> Path:
     return output / "rejected" / f"{part.name}.jsonl"
 
 
-def embed_part(
-    part: Part,
-    column: str,
-    types: Mapping[str, str],
-    encoder: TextEncoder,
-    precision: str | Quantizer,
-    work: Path,
-    output: Path,
-) -> None:
+def embed_part(part: Part, job: Job, encoder: TextEncoder) -> None:
     """Embed the texts of a part, and write its rows with their embeddings.
 
     The rejected rows are written first: where the Parquet file exists, all is done.
     Doing a part again replaces its files by equal ones.
 
-    Args:
-        part: what to embed.
-        column: holds the texts.
-        types: of the columns of JSON Lines, of `usetune.corpus.plan.cut`.
-        encoder: as `TextEncoder`.
-        precision: "float32", "float16", or what makes codes.
-        work: where the copies of CSV files are.
-        output: folder of the corpus.
-
     Raises:
         ValueError: if the file does not have the rows that it had.
     """
-    table, rejected = read_part(part, column, types, work)
-    embeddings = encoder.encode(table[column].to_pylist())
-    if isinstance(precision, Quantizer):
-        numbers = precision.quantize(embeddings)
+    table, rejected = reader_of(part.file)(job.column).read(part, job.types)
+    rows = len(table) + len(rejected)
+    if rows != part.rows:
+        which = f"rows {part.start + 1} to {part.stop}"
+        raise changed(part.file, f"{which} were {part.rows}. Received: {rows}")
+    embeddings = encoder.encode(table[job.column].to_pylist())
+    if isinstance(job.precision, Quantizer):
+        numbers = job.precision.quantize(embeddings)
     else:
-        numbers = embeddings.astype(precision)
+        numbers = embeddings.astype(job.precision)
     # Embeddings hardly repeat: to look for repetition doubles the time of writing.
     names = table.column_names
     table = table.append_column(EMBEDDING, _fixed_size_lists(numbers))
     if rejected:
-        with replacing(rejected_path(output, part)) as temporary:
-            lines = (json.dumps(row, default=str) + "\n" for row in rejected)
-            temporary.write_text("".join(lines), "utf-8", newline="\n")
-    with replacing(part_path(output, part)) as temporary:
+        lines = [
+            {
+                "file": part.file,
+                "row": part.start + row.number + 1,
+                "reason": row.reason,
+                "content": row.content,
+            }
+            for row in rejected
+        ]
+        text = "".join(json.dumps(line, default=str) + "\n" for line in lines)
+        with replacing(rejected_path(job.output, part)) as temporary:
+            temporary.write_text(text, "utf-8", newline="\n")
+    with replacing(part_path(job.output, part)) as temporary:
         pq.write_table(table, temporary, use_dictionary=names, write_page_checksum=True)
 
 
@@ -95,122 +86,13 @@ def part_counts(part: Part, output: Path) -> tuple[int, int]:
     if rejected_path(output, part).exists():
         with open(rejected_path(output, part), "rb") as lines:
             rejected = sum(1 for _ in lines)
-    if embedded + rejected != part.stop - part.start:
+    if embedded + rejected != part.rows:
         raise RuntimeError(
-            f"{part_path(output, part)} and its rejected rows must be "
-            f"{part.stop - part.start} rows. Received: {embedded} and {rejected}; "
-            "delete the file, and call again"
+            f"{part_path(output, part)} and its rejected rows must be {part.rows} "
+            f"rows. Received: {embedded} and {rejected}; delete the file, and call "
+            "again"
         )
     return embedded, rejected
-
-
-def read_part(
-    part: Part, column: str, types: Mapping[str, str], work: Path
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """Read the rows of a part.
-
-    Args:
-        part: which rows.
-        column: holds the texts.
-        types: of the columns of JSON Lines.
-        work: where the copies of CSV files are.
-
-    Returns:
-        The rows with a text, in order; and for each other row the file, its number
-        from 1, the reason and its content.
-
-    Raises:
-        ValueError: if the file does not have the rows that it had.
-    """
-    if file_format(part.file) == "JSON":
-        span = part.first_byte, part.last_byte
-        table, others = read_rows(part.file, *span, column, types)
-        _check_count(part, len(table) + len(others))
-        return table, [_rejected(part, *other) for other in others]
-    if file_format(part.file) == "CSV":
-        table = pq.read_table(staged_path(work, part))
-    else:
-        table = _read_parquet(part)
-    _check_count(part, len(table))
-    reasons = {int(row): "null" for row in np.flatnonzero(table[column].is_null())}
-    reasons |= dict.fromkeys(_undecodable(table[column]), "not UTF-8")
-    if not reasons:
-        return table, []
-    numbers = sorted(reasons)
-    place = table.column_names.index(column)
-    others = table.take(numbers)
-    cells = _binary(others[column]).to_pylist()
-    shown = [cell and cell.decode("utf-8", "replace") for cell in cells]
-    rows = others.set_column(place, column, pa.array(shown, pa.string())).to_pylist()
-    rejected = [
-        _rejected(part, number, reasons[number], row)
-        for number, row in zip(numbers, rows, strict=True)
-    ]
-    kept = np.ones(len(table), dtype=bool)
-    kept[numbers] = False
-    return table.filter(pa.array(kept)), rejected
-
-
-def _binary(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return texts.cast(pa.large_string()).cast(pa.large_binary())
-
-
-def _undecodable(texts: pa.ChunkedArray) -> list[int]:
-    """The rows that a Parquet file calls texts, but that are not UTF-8."""
-    try:
-        texts.cast(pa.large_string()).validate(full=True)
-    except pa.ArrowInvalid:
-        return [
-            row
-            for row, cell in enumerate(_binary(texts).to_pylist())
-            if cell is not None and not _is_utf8(cell)
-        ]
-    return []
-
-
-def _is_utf8(cell: bytes) -> bool:
-    try:
-        cell.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _rejected(part: Part, number: int, reason: str, row: Any) -> dict[str, Any]:
-    row_number = part.start + number + 1
-    return {"file": part.file, "row": row_number, "reason": reason, "content": row}
-
-
-def _check_count(part: Part, rows: int) -> None:
-    if rows != part.stop - part.start:
-        raise ValueError(
-            f"{part.file} has changed since its parts were planned: rows {part.start} "
-            f"to {part.stop} were {part.stop - part.start}. Received: {rows}"
-        )
-
-
-def _read_parquet(part: Part) -> pa.Table:
-    """The row groups that hold the rows, cut to them, a batch at a time."""
-    with pq.ParquetFile(part.file, page_checksum_verification=True) as file:
-        ends = np.cumsum(
-            [
-                file.metadata.row_group(group).num_rows
-                for group in range(file.metadata.num_row_groups)
-            ]
-        )
-        first, last = np.searchsorted(ends, [part.start, part.stop - 1], "right")
-        position = ends[first - 1] if first else 0
-        batches = []
-        # Where there are fewer groups than there were, fewer rows come.
-        groups = [*range(first, min(last + 1, len(ends)))]
-        for batch in file.iter_batches(_BATCH_ROWS, groups):
-            start = max(part.start - position, 0)
-            if start < len(batch):
-                batches.append(batch.slice(start, part.stop - position - start))
-            position += len(batch)
-            if position >= part.stop:
-                break
-        return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 def _fixed_size_lists(numbers: np.ndarray) -> pa.Array:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,17 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tqdm import tqdm
-
 from usetune._utils.extras import require
-from usetune.corpus.part import embed_part
-from usetune.corpus.plan import Part
+from usetune._utils.warn import warn
+from usetune.corpus.job import Job, Part, Resources
+from usetune.corpus.outcome import Outcome, attempt, follow, forget_attempts
+from usetune.encoders.base import Encoder
 
-# How often a part may lose its worker.
-_ATTEMPTS = 3
-# So many parts with faults end a run: the disk may be full.
-_FAULTS = 10
-_ATTEMPTS_OF = "{}.attempts"
+# In the work folder.
+_ENCODER = "encoder.zip"
 
 
 def import_ray() -> ModuleType:
@@ -39,36 +36,39 @@ def import_ray() -> ModuleType:
     return require("ray", "cluster", "a corpus that is spread over workers")
 
 
-def run(
-    parts: Sequence[Part],
-    archive: Path,
-    settings: tuple[Any, ...],
-    workers: int,
-    cpus: float,
-    gpus: float,
-    address: str | None,
-) -> None:
+def pack_encoder(encoder: Encoder) -> bytes:
+    """Save an encoder to one piece: a zip file of its saved folder."""
+    archive = io.BytesIO()
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "encoder"
+        encoder.save(folder)
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in sorted(folder.rglob("*")):
+                file.write(path, path.relative_to(folder))
+    return archive.getvalue()
+
+
+def run(parts: Sequence[Part], archive: bytes, job: Job, resources: Resources) -> None:
     """Embed parts, in any order.
 
     Args:
         parts: one or more.
-        archive: a zip file of the encoder's folder, that all machines see.
-        settings: column, types, precision, work folder and output folder, see
-            `usetune.corpus.part.embed_part`.
-        workers: how many.
-        cpus: of each worker.
-        gpus: of each worker.
-        address: of a cluster, or None.
+        archive: of `pack_encoder`.
+        job: what to do with them. All machines see its folders.
+        resources: what it may take.
 
     Raises:
-        ValueError: if there are not as many GPUs here, or if ``address`` is given and
+        ValueError: if there are not as many GPUs here, or if an address is given and
             this process has joined a Ray already.
         RuntimeError: naming parts that could not be embedded, after all others; or if
             workers cannot start.
     """
-    for path in archive.parent.glob(_ATTEMPTS_OF.format("*")):
-        path.unlink()
-    with _running(address, workers, cpus, gpus) as ray:
+    job.work.mkdir(exist_ok=True)
+    (job.work / _ENCODER).write_bytes(archive)
+    forget_attempts(job)
+    threads = max(1, int(resources.cpus_per_worker))
+    with _running(resources) as ray:
+        _check_room(ray.cluster_resources(), resources)
         # One block for each part, so that a lost worker costs one part. Ray Data starts
         # lost workers again, and gives their parts out again, without end.
         data = ray.data.from_items(
@@ -79,15 +79,16 @@ def run(
         data.context.execution_no_progress_timeout_s = -1
         data = data.map_batches(
             _Worker,
-            fn_constructor_args=(archive, settings, max(1, int(cpus))),
+            fn_constructor_args=(job, threads),
             batch_size=1,
             batch_format="pandas",
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts))),
-            num_cpus=cpus,
-            num_gpus=gpus,
+            compute=ray.data.ActorPoolStrategy(size=min(resources.workers, len(parts))),
+            num_cpus=resources.cpus_per_worker,
+            num_gpus=resources.gpus_per_worker,
         )
+        outcomes = (Outcome(**fields) for fields in data.iter_rows())
         try:
-            _follow(data.iter_rows(), sum(part.stop - part.start for part in parts))
+            follow(outcomes, sum(part.rows for part in parts))
         except ray.exceptions.RayError as error:
             raise RuntimeError(f"the workers cannot go on: {error}") from error
 
@@ -95,7 +96,7 @@ def run(
 class _Worker:
     """An actor of Ray: the encoder, and what to do with a part."""
 
-    def __init__(self, archive: Path, settings: tuple[Any, ...], threads: int) -> None:
+    def __init__(self, job: Job, threads: int) -> None:
         import ray
         import tensorflow as tf
 
@@ -108,56 +109,28 @@ class _Worker:
             prepare_device()
         else:
             tf.config.set_visible_devices([], "GPU")
-        self._settings = settings
+        self._job = job
         with tempfile.TemporaryDirectory() as folder:
-            with zipfile.ZipFile(archive) as files:
+            with zipfile.ZipFile(job.work / _ENCODER) as files:
                 files.extractall(folder)
             self._encoder = load_encoder(folder)
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         (fields,) = batch.to_dict("records")
-        part = Part(**fields)
-        column, types, precision, work, output = self._settings
-        fault = ""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                _count_attempt(part, work)
-                embed_part(part, column, types, self._encoder, precision, work, output)
-            except Exception as error:
-                # Raised here, it would end the run, and reach the caller as Ray's.
-                fault = f"{part.name} of {part.file}: {type(error).__name__}: {error}"
-        messages = "\n".join(f"{part.name}: {warning.message}" for warning in caught)
-        rows = part.stop - part.start
-        return {"rows": [rows], "warnings": [messages], "fault": [fault]}
-
-
-def _count_attempt(part: Part, work: Path) -> None:
-    """Refuse a part that seems to kill its workers."""
-    path = work / _ATTEMPTS_OF.format(part.name)
-    before = path.stat().st_size if path.exists() else 0
-    if before == _ATTEMPTS:
-        raise RuntimeError(
-            f"{part.file}, rows {part.start + 1} to {part.stop}: {before} workers died "
-            "over them. One that lacks memory is killed: give workers more, or start "
-            "in a new folder with fewer rows_per_part. Otherwise call again: finished "
-            "parts are kept"
-        )
-    with open(path, "ab") as file:
-        file.write(b".")
+        outcome = attempt(Part(**fields), self._job, self._encoder)
+        return {name: [value] for name, value in asdict(outcome).items()}
 
 
 @contextmanager
-def _running(
-    address: str | None, workers: int, cpus: float, gpus: float
-) -> Iterator[ModuleType]:
+def _running(resources: Resources) -> Iterator[ModuleType]:
     """Join a Ray, or start one and shut it down."""
     ray = import_ray()
+    address = resources.address
     options: dict[str, Any] = {"address": address}
     if address is None:
         options = {
             "address": "local",
-            "num_cpus": math.ceil(workers * cpus),
+            "num_cpus": math.ceil(resources.workers * resources.cpus_per_worker),
             "include_dashboard": False,
         }
     own = not ray.is_initialized()
@@ -172,44 +145,24 @@ def _running(
     # It warns that its progress bars are off.
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     try:
-        found = ray.cluster_resources()
-        has_cpus, has_gpus = found.get("CPU", 0), found.get("GPU", 0)
-        if address is None and has_gpus < workers * gpus:
-            raise ValueError(
-                "workers times gpus_per_worker must be at most the GPUs that Ray finds "
-                f"here, {has_gpus:g}. Received: {workers} times {gpus}"
-            )
-        if has_cpus < cpus or has_gpus < gpus:
-            # A cluster may start machines when it is asked for them.
-            warnings.warn(
-                f"no worker has room yet: each takes {cpus:g} CPUs and {gpus:g} GPUs, "
-                f"and Ray has {has_cpus:g} and {has_gpus:g}; waiting for more",
-                stacklevel=5,
-            )
         yield ray
     finally:
         if own:
             ray.shutdown()
 
 
-def _follow(results: Iterator[dict[str, Any]], total: int) -> None:
-    """Show the progress, and tell of the workers' faults and warnings."""
-    faults, messages = [], []
-    with tqdm(total=total, desc="embed_corpus", unit="row", unit_scale=True) as bar:
-        for result in results:
-            bar.update(result["rows"])
-            if result["fault"]:
-                faults.append(result["fault"])
-            messages += filter(None, result["warnings"].split("\n"))
-            if len(faults) == _FAULTS:
-                break
-    if messages:
-        warnings.warn(
-            f"the workers gave {len(messages)} warnings, the first in {messages[0]}",
-            stacklevel=4,
+def _check_room(found: dict[str, float], resources: Resources) -> None:
+    has_cpus, has_gpus = found.get("CPU", 0), found.get("GPU", 0)
+    workers = resources.workers
+    cpus, gpus = resources.cpus_per_worker, resources.gpus_per_worker
+    if resources.address is None and has_gpus < workers * gpus:
+        raise ValueError(
+            "workers times gpus_per_worker must be at most the GPUs that Ray finds "
+            f"here, {has_gpus:g}. Received: {workers} times {gpus}"
         )
-    if faults:
-        raise RuntimeError(
-            f"{len(faults)} parts could not be embedded; the next call tries them and "
-            "what is missing again:\n" + "\n".join(faults)
+    if has_cpus < cpus or has_gpus < gpus:
+        # A cluster may start machines when it is asked for them.
+        warn(
+            f"no worker has room yet: each takes {cpus:g} CPUs and {gpus:g} GPUs, "
+            f"and Ray has {has_cpus:g} and {has_gpus:g}; waiting for more"
         )

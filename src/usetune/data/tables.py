@@ -1,11 +1,12 @@
 """Reading CSV, JSON Lines and Parquet files, their faults named."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow
+
+from usetune.data.json_lines import parse_object
 
 
 def read_table(
@@ -95,19 +96,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_json_lines(path: Path) -> pd.DataFrame:
     rows = []
-    with open(path, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(filter(str.strip, lines), start=1):
+    with open(path, "rb") as file:
+        lines = (line for line in file if not line.isspace())
+        for number, line in enumerate(lines, start=1):
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(
-                    f"{path}, row {number} is not JSON: {error}"
-                ) from error
-            if not isinstance(row, dict):
-                raise ValueError(
-                    f"{path}, row {number} must be a JSON object. Received: {line:.80}"
-                )
-            rows.append(row)
+                rows.append(parse_object(line))
+            except ValueError as error:
+                raise ValueError(f"{path}, row {number} {error}") from error
     if not rows:
         raise pd.errors.EmptyDataError
     # As objects: pandas would turn a column with a gap into floating numbers.

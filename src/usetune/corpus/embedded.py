@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usetune._utils.digest import digest_settings
-from usetune.corpus.manifest import (
-    LISTING,
-    MANIFEST,
-    QUANTIZER,
-    precision_name,
-)
+from usetune.corpus.formats.base import EMBEDDING
+from usetune.corpus.manifest import MANIFEST, QUANTIZER, precision_name
 from usetune.corpus.part import embedded_rows, part_path
-from usetune.corpus.plan import EMBEDDING
 from usetune.encoders.base import Encoder
 from usetune.encoders.identity import encoder_identity
 from usetune.search.quantization import Quantizer
@@ -51,32 +47,35 @@ class EmbeddedCorpus:
 
     def __init__(self, folder: str | Path, encoder: Encoder | None = None) -> None:
         self.folder = Path(folder).absolute()
-        if not (self.folder / LISTING).is_file():
+        if not (self.folder / MANIFEST.file).is_file():
             raise FileNotFoundError(
-                f"folder must be the output of embed_corpus, with a {LISTING}. "
+                f"folder must be the output of embed_corpus, with a {MANIFEST.file}. "
                 f"Received: {folder}"
             )
-        listing = MANIFEST.read(self.folder)
-        paths = [part_path(self.folder, part) for part in listing["parts"]]
-        counts = {p.name: embedded_rows(p, self.folder) for p in listing["parts"]}
-        missing = [name for name, count in counts.items() if count is None]
-        if missing:
+        plan = MANIFEST.read(self.folder)
+        request = plan.request
+        paths = [part_path(self.folder, part) for part in plan.parts]
+        found = {part.name: embedded_rows(part, self.folder) for part in plan.parts}
+        counts = [count for count in found.values() if count is not None]
+        if len(counts) < len(paths):
+            missing = [name for name, count in found.items() if count is None]
             raise ValueError(
                 f"{folder} lacks {len(missing)} of {len(paths)} parts, {missing[0]} "
                 "first; the same call of embed_corpus as before goes on"
             )
-        if encoder is not None and encoder_identity(encoder) != listing["encoder"]:
+        if encoder is not None and encoder_identity(encoder) != request.encoder:
             raise ValueError(f"{folder} was embedded by another encoder than was given")
-        self.identity = digest_settings({**listing, "parts": len(paths)})
+        made_of = {**asdict(request), "types": plan.types, "parts": len(paths)}
+        self.identity = digest_settings(made_of)
         self._quantizer = None
-        if not listing["precision"].startswith("float"):
+        if not request.precision.startswith("float"):
             self._quantizer = Quantizer.load(self.folder / QUANTIZER)
-            if precision_name(self._quantizer) != listing["precision"]:
+            if precision_name(self._quantizer) != request.precision:
                 raise ValueError(
                     f"{self.folder / QUANTIZER} is not the quantizer of these codes"
                 )
         self._paths = paths
-        self._ends = np.cumsum(list(counts.values()))
+        self._ends = np.cumsum(counts)
         self._read: tuple[int, np.ndarray] | None = None
         self.dim = self[:0].shape[1]
 
@@ -110,7 +109,7 @@ class EmbeddedCorpus:
         return self._quantizer.dequantize(codes)
 
     def rows(self, numbers: np.ndarray) -> pd.DataFrame:
-        """The rows of the input, without their embeddings.
+        """The rows of the corpus, without their embeddings.
 
         Args:
             numbers: int array of row numbers, as `usetune.search.nearest` finds them.
@@ -124,14 +123,15 @@ class EmbeddedCorpus:
         numbers = self._numbers(numbers)
         names = pq.read_schema(self._paths[0]).names
         names.remove(EMBEDDING)
-        tables, order = [pq.read_table(self._paths[0], columns=names)[:0]], [[]]
+        tables = [pq.read_table(self._paths[0], columns=names)[:0]]
+        order = [np.empty(0, np.int64)]
         for part, places, own in self._by_part(numbers):
             tables.append(pq.read_table(self._paths[part], columns=names).take(own))
             order.append(places)
         table = pa.concat_tables(tables).take(np.argsort(np.concatenate(order)))
         frame = table.to_pandas()
         if not isinstance(frame.index, pd.RangeIndex):
-            # What pandas had made the index when it wrote the input.
+            # What pandas had made the index when it wrote the corpus.
             frame = frame.reset_index()
         return frame.set_axis(numbers)
 
