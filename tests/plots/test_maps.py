@@ -114,7 +114,7 @@ def test_points_have_the_colours_of_their_groups():
 def test_a_few_texts_are_written():
     texts = pd.Series(TEXTS, index=range(100, 140))
     texts.iloc[spread(POINTS, 1)[0]] = "$5 or $6 and more words than fit a label"
-    ax = plot_map(POINTS, GROUPS, texts, labels=4)
+    ax = plot_map(POINTS, GROUPS, texts, max_labels=4)
     rows = spread(POINTS, 4)
     expected = ["$5 or $6 and more words than …", *(TEXTS[row] for row in rows[1:])]
     assert [text.get_text() for text in ax.texts] == expected

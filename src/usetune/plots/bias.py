@@ -1,15 +1,17 @@
-"""Pictures of associations."""
+"""A chart of titles' associations with gender, before and after training."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from usetune.plots.columns import check_columns
+
 
 def plot_association(
     table: pd.DataFrame,
     title: str = "",
-    labels: tuple[str, str] = ("base", "tuned"),
+    names: tuple[str, str] = ("base", "tuned"),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw each title's association before and after, two dots joined by a line.
@@ -18,7 +20,7 @@ def plot_association(
         table: as `usetune.bias.compare_associations` returns; drawn from the smallest
             ``base`` at the bottom to the largest at the top.
         title: above the picture.
-        labels: what the two encoders are called.
+        names: of the two encoders, in the legend.
         ax: where to draw. Default: a new figure, sized to the number of titles.
 
     Returns:
@@ -27,9 +29,7 @@ def plot_association(
     Raises:
         ValueError: if a column is missing.
     """
-    missing = [name for name in ("title", "base", "tuned") if name not in table]
-    if missing:
-        raise ValueError(f"table lacks {missing}. Received: {list(table.columns)}")
+    check_columns(table, "table", ["title", "base", "tuned"])
     if ax is None:
         size = 6.5, 1.5 + 0.22 * len(table)
         _, ax = plt.subplots(figsize=size, layout="constrained")
@@ -37,11 +37,11 @@ def plot_association(
     places = np.arange(len(table))
     ax.hlines(places, table["base"], table["tuned"], color="C0", alpha=0.5, zorder=1)
     ax.axvline(0, color="black", lw=0.8, linestyle="--")
-    for name, label, face in zip(
-        ("base", "tuned"), labels, ("white", "C0"), strict=True
+    for column, name, face in zip(
+        ("base", "tuned"), names, ("white", "C0"), strict=True
     ):
         ax.scatter(
-            table[name], places, facecolor=face, edgecolor="C0", label=label, zorder=2
+            table[column], places, facecolor=face, edgecolor="C0", label=name, zorder=2
         )
     ax.set_yticks(places, table["title"])
     ax.set(xlabel="← nearer to male     association     nearer to female →")

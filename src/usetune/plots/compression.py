@@ -1,4 +1,4 @@
-"""Figures of what was measured: sizes of embeddings, and associations."""
+"""A chart of what smaller embeddings cost."""
 
 from itertools import cycle
 
@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
+
+from usetune.plots.columns import check_columns
 
 
 def plot_sizes(
@@ -32,9 +34,7 @@ def plot_sizes(
         ValueError: if a column is missing.
     """
     wanted = ["dim", "precision", "bytes", figure, *([group] if group else [])]
-    missing = [name for name in wanted if name not in table]
-    if missing:
-        raise ValueError(f"table lacks {missing}. Received: {list(table.columns)}")
+    check_columns(table, "table", wanted)
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
     colors = {name: f"C{i}" for i, name in enumerate(table["precision"].unique())}

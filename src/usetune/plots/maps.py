@@ -61,7 +61,7 @@ def plot_map(
     points: np.ndarray,
     groups: Sequence,
     texts: Sequence[str] | None = None,
-    labels: int = 10,
+    max_labels: int = 10,
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -71,7 +71,7 @@ def plot_map(
         points: float array (n, 2), as of `map_2d`.
         groups: n names, at most 10 different ones.
         texts: n, what the points are. Default: none is written.
-        labels: how many texts to write, of points far from each other.
+        max_labels: how many texts to write, at most, of points far from each other.
         title: above the picture.
         ax: where to draw. Default: a new figure, with a legend beside it.
 
@@ -84,7 +84,7 @@ def plot_map(
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 5.5), layout="constrained")
     points = np.asarray(points)
-    rows = [] if texts is None else spread(points, labels)
+    rows = [] if texts is None else spread(points, max_labels)
     _draw(ax, points, groups, texts, rows, title)
     _legend(ax)
     return ax
@@ -95,7 +95,7 @@ def plot_map_comparison(
     tuned: np.ndarray,
     groups: Sequence,
     texts: Sequence[str] | None = None,
-    labels: int = 10,
+    max_labels: int = 10,
     titles: tuple[str, str] = ("base", "tuned"),
 ) -> np.ndarray:
     """Draw two maps of the same texts side by side, the same texts written in both.
@@ -108,7 +108,8 @@ def plot_map_comparison(
         tuned: float array (n, 2), drawn on the right.
         groups: see `plot_map`.
         texts: see `plot_map`.
-        labels: how many texts to write, of points far from each other on the left.
+        max_labels: how many texts to write, at most, of points far from each other on
+            the left.
         titles: above the two maps.
 
     Returns:
@@ -124,7 +125,7 @@ def plot_map_comparison(
             f"Received: shapes {base.shape} and {tuned.shape}"
         )
     _, axes = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
-    rows = [] if texts is None else spread(base, labels)
+    rows = [] if texts is None else spread(base, max_labels)
     turn, _ = orthogonal_procrustes(_centred(tuned), _centred(base))
     maps = base, _centred(tuned) @ turn
     for ax, points, title in zip(axes, maps, titles, strict=True):

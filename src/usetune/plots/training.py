@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from usetune.plots.columns import check_columns
+
 
 def plot_curves(
     curves: Mapping[str, Sequence[float]],
@@ -61,9 +63,7 @@ def plot_trade_off(
         ValueError: if a column is missing.
     """
     wanted = [name for name in (x, y, label, group) if name is not None]
-    missing = [name for name in wanted if name not in points]
-    if missing:
-        raise ValueError(f"points lacks {missing}. Received: {list(points.columns)}")
+    check_columns(points, "points", wanted)
     if ax is None:
         _, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
     lines = points.groupby(group, sort=False) if group else [(None, points)]
