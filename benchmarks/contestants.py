@@ -103,8 +103,8 @@ def arithmetic() -> Round:
             once = encoder.dim * ngram.channels + ngram.order * square
             operations += 2 * len(np.unique(tokens)) * once
             operations += 2 * len(tokens) * ngram.order * square
-        dense = [encoder.projection, *encoder.feed_forward.layers]
-        weights = sum(np.prod(layer.kernel.shape) for layer in dense)
+        dense = [encoder.projection.kernel, *encoder.feed_forward.variables]
+        weights = sum(np.prod(variable.shape) for variable in dense)
         operations += 2 * (stop - start) * weights
     return Round(lambda: encoder.encode(texts, SENTENCES), operations / 1e9)
 

@@ -126,22 +126,6 @@ def test_only_saved_models_are_exported(tiny, tmp_path):
     assert (tmp_path / "exported" / "saved_model.pb").is_file()
 
 
-def test_interrupted_save_leaves_the_old_file_whole(small, tmp_path, monkeypatch):
-    path = tmp_path / "encoder.npz"
-    small.save(path)
-    before = path.read_bytes()
-
-    def interrupted(temporary, **_):
-        temporary.write_bytes(b"half a file")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(np, "savez", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small.save(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_copy_is_independent(small):
     copy = small.copy()
     for a, b in zip(copy.variables, small.variables, strict=True):

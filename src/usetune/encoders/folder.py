@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from usetune._utils.files import check_new, is_new, replacing, restore
 from usetune._utils.manifest import ManifestError, ManifestFormat
 from usetune._utils.versions import package_versions
-
-if TYPE_CHECKING:
-    from usetune.encoders.base import Encoder
 
 LISTING = "usetune.json"
 # Written beside an encoder that is shared, and not listed.
@@ -34,8 +31,8 @@ _NEEDED = {
 @contextmanager
 def new_folder(
     filepath: str | Path,
-    encoder: Encoder,
     kind: str,
+    dim: int,
     overwrite: bool = False,
     **options: Any,
 ) -> Iterator[Path]:
@@ -45,8 +42,8 @@ def new_folder(
 
     Args:
         filepath: the folder to create.
-        encoder: what is saved.
         kind: "use", "bert", "saved_model" or "projected".
+        dim: components of the encoder's embeddings.
         overwrite: replace a folder that was written here before, with its README.md.
         **options: of the encoder, for people: loading reads them from the files.
 
@@ -60,8 +57,7 @@ def new_folder(
     """
     if Path(filepath).suffix in (".npz", ".keras", ".h5"):
         raise ValueError(
-            "an encoder is saved as a folder, and only a Universal Sentence Encoder "
-            f"can be saved as an .npz file. Received: {filepath}"
+            f"an encoder is saved as a folder, not as a file. Received: {filepath}"
         )
     if overwrite:
         _check_replaceable(Path(filepath))
@@ -71,7 +67,7 @@ def new_folder(
         yield folder
         fields = {
             "kind": kind,
-            "dim": encoder.dim,
+            "dim": dim,
             "options": options,
             "versions": package_versions(),
         }

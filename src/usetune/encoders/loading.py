@@ -17,9 +17,11 @@ from usetune.encoders.hubs import (
     download_saved_model,
 )
 from usetune.encoders.saved_model import SavedModelEncoder
-from usetune.encoders.use.loading import from_delta, from_wheel
+from usetune.encoders.use.model import UniversalSentenceEncoder
 
 USE_MULTILINGUAL = "use-multilingual"
+# Either makes a folder a BERT checkpoint, so that the other is missed by name.
+_BERT_FILES = ("config.json", "model.safetensors")
 
 
 def load_encoder(
@@ -47,9 +49,8 @@ def load_encoder(
               since are refused by name. This finds damage, not ill will: a SavedModel
               is a program, to be loaded only from people you trust;
             - a folder with a reusable SavedModel, such as `Encoder.export` writes;
-            - an ``.npz`` file that `UniversalSentenceEncoder.save` wrote;
-            - a folder with a BERT checkpoint, that is with a config.json (extra
-              ``usetune[bert]``).
+            - a folder with a BERT checkpoint, that is with a config.json or a
+              model.safetensors (extra ``usetune[bert]``).
         pooling: of a BERT checkpoint: "mean", "cls" or "max", see `TransformerEncoder`.
         max_length: of a BERT checkpoint: tokens of a text that are read.
 
@@ -70,21 +71,19 @@ def load_encoder(
         name = download_from_kaggle(name)
     if name and Path(name, LISTING).is_file():
         return _from_folder(Path(name).absolute(), pooling, max_length)
-    if name and Path(name, "config.json").is_file():
+    if name and any(Path(name, file).is_file() for file in _BERT_FILES):
         return load_transformer(name, pooling, max_length)
     _refuse_options(name, pooling, max_length)
     if name == USE_MULTILINGUAL:
-        return from_wheel()
+        return UniversalSentenceEncoder.from_wheel()
     if name and Path(name).is_dir():
         return SavedModelEncoder(name)
-    if name.endswith(".npz"):
-        return from_delta(name)
     if name.startswith(("http://", "https://")):
         return SavedModelEncoder(download_saved_model(name))
     raise ValueError(
         f"handle must be {USE_MULTILINGUAL!r}, an http(s) address, {HUB!r} and "
         "owner/model, a Kaggle handle (owner/model/framework/variation), a folder that "
-        "save() or export() wrote, one with a BERT checkpoint, or an .npz file. "
+        "save() or export() wrote, or one with a BERT checkpoint. "
         f"Received: {name!r}"
     )
 
@@ -102,8 +101,7 @@ def _from_folder(folder: Path, pooling: str | None, max_length: int | None) -> E
     _refuse_options(str(folder), pooling, max_length)
     if kind == "saved_model":
         return SavedModelEncoder(folder)
-    sentencepiece = (folder / "sentencepiece.model").read_bytes()
-    return from_delta(folder / "delta.npz", sentencepiece)
+    return UniversalSentenceEncoder.from_folder(folder)
 
 
 def _refuse_options(name: str, pooling: str | None, max_length: int | None) -> None:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m usetune.page",
         description="A page to try encoders. It is served to this machine only.",
     )
-    handle = "what usetune.load_encoder takes: a name, a folder or an .npz file"
+    handle = "what usetune.load_encoder takes: a name, an address or a folder"
     parser.add_argument("--base", default=USE_MULTILINGUAL, help=handle)
     parser.add_argument("--tuned", help=f"a second encoder, {handle}")
     parser.add_argument("--titles", help="CSV or text file with the titles to search")

@@ -505,9 +505,7 @@ def test_options_that_are_not_allowed(checkpoint, options, message):
 
 
 @pytest.mark.parametrize("options", [{"pooling": "cls"}, {"max_length": 9}])
-@pytest.mark.parametrize(
-    "handle", ["use-multilingual", "model.npz", "http://127.0.0.1"]
-)
+@pytest.mark.parametrize("handle", ["use-multilingual", "http://127.0.0.1"])
 def test_options_of_other_encoders_are_refused(handle, options):
     with pytest.raises(ValueError, match=f"options of BERT .*{handle!r}"):
         load_encoder(handle, **options)

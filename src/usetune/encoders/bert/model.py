@@ -223,7 +223,7 @@ class TransformerEncoder(Encoder):
             for name, variable in stored_names(self.network).items()
         }
         options = {"pooling": self.pooling, "max_length": self.max_length}
-        with new_folder(filepath, self, "bert", overwrite, **options) as folder:
+        with new_folder(filepath, "bert", self.dim, overwrite, **options) as folder:
             (folder / "1_Pooling").mkdir(parents=True)
             for name, content in settings.items():
                 (folder / name).write_text(json.dumps(content, indent=2))

