@@ -1,7 +1,6 @@
 """Embeddings for TensorBoard's projector: points to turn, search and colour."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tensorboard.plugins.projector import ProjectorConfig, visualize_embeddings
 
 from usetune._utils.files import check_new, replacing
 from usetune._utils.text import utf8
+from usetune._utils.warn import warn
 
 _METADATA = "metadata.tsv"
 _EMPTY = "(empty)"
@@ -110,10 +110,9 @@ def _metadata_lines(texts: Sequence[str], metadata: pd.DataFrame | None) -> str:
     replaced = int((flat.to_numpy() != table.to_numpy()).sum())
     empty = flat["text"].str.strip() == ""
     if replaced or empty.any():
-        warnings.warn(
+        warn(
             f"tabs and line breaks became spaces in {replaced} cells, and "
             f"{int(empty.sum())} texts without a letter became {_EMPTY!r}",
-            stacklevel=3,
         )
     flat.loc[empty, "text"] = _EMPTY
     rows = flat.to_numpy().tolist()

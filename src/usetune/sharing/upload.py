@@ -6,11 +6,11 @@ What is uploaded is the folder that `Encoder.save` writes, and a card as README.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
+from usetune._utils.warn import warn
 from usetune.encoders.base import Encoder
 from usetune.encoders.hubs import HUB_ID, KAGGLE_HANDLE
 
@@ -145,10 +145,9 @@ def _write(encoder: Encoder, card: str | None, folder: str | Path) -> str:
         raise TypeError(f"card must be Markdown, a str. Received: {card!r:.80}")
     check_new(folder)
     if card is None:
-        warnings.warn(
+        warn(
             "the encoder goes without a model card: card= takes the text of README.md, "
             "which tells others what it was trained on and how good it is",
-            stacklevel=3,
         )
     with replacing(folder) as temporary:
         encoder.save(temporary)
