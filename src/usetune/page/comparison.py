@@ -43,7 +43,10 @@ def compare_texts(
             f"Type 2 to {MOST_TEXTS} texts, one on each line. Received: {len(texts)}"
         )
     embeddings = {name: encoder.encode(texts) for name, encoder in encoders.items()}
-    changed = changed_pairs(texts, *embeddings.values()) if len(encoders) == 2 else None
+    changed = None
+    if len(encoders) == 2:
+        base, tuned = embeddings.values()
+        changed = changed_pairs(texts, base, tuned)
     pictures = {}
     for name, features in embeddings.items():
         canvas = FigureCanvasAgg(similarity_heatmap(texts, features, name))

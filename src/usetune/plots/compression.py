@@ -43,8 +43,14 @@ def plot_sizes(
         for precision, line in part.groupby("precision", sort=False):
             line = line.sort_values("bytes")
             label = f"{precision} ({name})" if group else precision
-            settings = {"color": colors[precision], "linestyle": style}
-            ax.plot(line["bytes"], line[figure], marker="o", label=label, **settings)
+            ax.plot(
+                line["bytes"],
+                line[figure],
+                marker="o",
+                label=label,
+                color=colors[precision],
+                linestyle=style,
+            )
             for size, value, dim in zip(
                 line["bytes"], line[figure], line["dim"], strict=True
             ):

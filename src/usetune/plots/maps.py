@@ -177,15 +177,15 @@ def _draw(
     # Small dots for many points, so that they do not hide each other.
     size = float(np.clip(6000 / len(points), 8, 40))
     for number, name in enumerate(names):
-        own = points[numbers == number]
-        ax.scatter(*own.T, s=size, color=f"C{number}", alpha=0.7, lw=0, label=name)
-    middle = np.mean(ax.get_xlim())
+        x, y = points[numbers == number].T
+        ax.scatter(x, y, s=size, color=f"C{number}", alpha=0.7, lw=0, label=name)
+    middle, labels = np.mean(ax.get_xlim()), list(texts or [])
     for row in rows:
         # Towards the middle, so that labels stay within the picture.
         side = -1 if points[row, 0] > middle else 1
         ax.plot(*points[row], "o", ms=5, mfc="none", mec="black", mew=0.8)
         ax.annotate(
-            textwrap.shorten(list(texts)[row], _LABEL_WIDTH, placeholder=" …"),
+            textwrap.shorten(labels[row], _LABEL_WIDTH, placeholder=" …"),
             points[row],
             xytext=(4 * side, 4),
             textcoords="offset points",
@@ -201,7 +201,7 @@ def _draw(
 def _legend(ax: Axes) -> None:
     legend = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     for handle in legend.legend_handles:
-        handle.set(sizes=[40], alpha=1)
+        plt.setp(handle, sizes=[40], alpha=1)
 
 
 def _centred(points: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from usetune.plots.columns import check_columns
 
@@ -32,7 +33,7 @@ def plot_curves(
     for name, values in curves.items():
         ax.plot(range(1, len(values) + 1), values, marker=".", label=name)
     ax.set(xlabel="epoch", ylabel=ylabel, title=title)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
     return ax
 
