@@ -37,10 +37,11 @@ def imports() -> set[tuple[str, str]]:
     for path in SOURCE.rglob("*.py"):
         importer = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in getattr(node, "names", [])]
             if isinstance(node, ast.ImportFrom):
-                names = [f"{node.module}.{name}" for name in names]
-            elif not isinstance(node, ast.Import):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
                 continue
             parts = [name.split(".") for name in names]
             found |= {(importer, p[1]) for p in parts if p[0] == "usetune" and p[1:]}
