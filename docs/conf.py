@@ -36,6 +36,7 @@ exclude_patterns += ["src", "tests"]
 html_theme = "furo"
 html_title = f"usetune {release}"
 html_copy_source = False
+html_show_copyright = False
 html_extra_path = ["extra"]  # from the root to docs/index.html
 
 # A name in single backticks in a docstring is a link where the name is public.
@@ -63,19 +64,27 @@ def _public(module: Any) -> list[str]:
     return getattr(module, "__all__", own)
 
 
-# Each public name, and under which its page has it.
+# The pages of docs/api, each public name with its place there, and what api/index.md
+# says of both.
+MODULES = [
+    importlib.import_module(f"usetune.{path.stem}")
+    for path in sorted(Path(__file__).parent.glob("api/*.md"))
+    if path.stem != "index"
+]
 PAGES = {
-    name: f"usetune.{part}.{name}"
-    for part in [path.stem for path in Path(__file__).parent.glob("api/[a-z]*.md")]
-    if part != "index"
-    for name in _public(importlib.import_module(f"usetune.{part}"))
+    name: f"{module.__name__}.{name}" for module in MODULES for name in _public(module)
 }
 myst_substitutions = {
     "front_door": ", ".join(
         f"{{py:obj}}`{name} <{PAGES[name]}>`"
         for name in usetune.__all__
         if name in PAGES
-    )
+    ),
+    "packages": "\n".join(
+        f"- [`{module.__name__}`]({module.__name__.removeprefix('usetune.')}.md): "
+        f"{(module.__doc__ or '').splitlines()[0]}"
+        for module in MODULES
+    ),
 }
 
 
@@ -100,6 +109,14 @@ def resolve(
     )
 
 
+def check_pages(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that no page describes."""
+    described = env.domains["py"].data["objects"]
+    for name in sorted(set(PAGES.values()) - described.keys()):
+        getLogger(__name__).warning("no page describes %s", name)
+
+
 def setup(app: Sphinx) -> None:
-    """Add `resolve` to Sphinx."""
+    """Add `resolve` and `check_pages` to Sphinx."""
     app.connect("missing-reference", resolve)
+    app.connect("env-check-consistency", check_pages)
