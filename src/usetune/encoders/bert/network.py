@@ -1,4 +1,9 @@
-"""BERT's layers, and how a checkpoint names and stores their weights."""
+"""BERT's layers, and how a checkpoint names and stores their weights.
+
+Layers come from keras-hub. Its whole `BertBackbone` is not used: it computes the GELU
+by the approximation and has one epsilon, where a checkpoint's config.json says which;
+and its conversion of checkpoints is private, and reads a pooler's weights.
+"""
 
 from functools import partial
 from typing import Any
