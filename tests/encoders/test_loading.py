@@ -256,13 +256,17 @@ def test_kaggle_handle(monkeypatch, exported):
     fake.model_download = lambda handle: asked.append(handle) or str(exported)
     monkeypatch.setitem(sys.modules, "kagglehub", fake)
     handle = "google/universal-sentence-encoder/tensorFlow2/multilingual/2"
-    assert isinstance(load_encoder(handle), SavedModelEncoder)
+    assert isinstance(load_encoder(f"kaggle://{handle}"), SavedModelEncoder)
     assert asked == [handle]
+    with pytest.raises(ValueError, match=f"Did you mean 'kaggle://{handle}'"):
+        load_encoder(handle)
+    with pytest.raises(ValueError, match="kaggle://owner/model/framework"):
+        load_encoder("kaggle://owner/model")
     with pytest.raises(ValueError, match="options of BERT"):
-        load_encoder(handle, pooling="cls")
+        load_encoder(f"kaggle://{handle}", pooling="cls")
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(ImportError, match=r"kagglehub: pip install usetune\[share\]"):
-        load_encoder(handle)
+        load_encoder(f"kaggle://{handle}")
 
 
 @pytest.mark.parametrize("dim", [512, 24])

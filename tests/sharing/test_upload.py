@@ -349,7 +349,7 @@ def test_an_extra_that_is_not_installed(projected, push, handle, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install usetune\[share\]"):
         push(projected, handle, card=CARD)
     with pytest.raises(ImportError, match=r"pip install usetune\[share\]"):
-        load_encoder(f"hf://{handle}" if push is push_to_hub else handle)
+        load_encoder(f"{'hf' if push is push_to_hub else 'kaggle'}://{handle}")
 
 
 def test_kaggle_round_trip(kaggle, projected):
@@ -362,7 +362,7 @@ def test_kaggle_round_trip(kaggle, projected):
     push_to_kaggle(other, handle, card=CARD, version_notes="a better one")
     assert kaggle.asked[-1]["body"]["versionNotes"] == "a better one"
     for version, encoder in (("", other), ("/1", projected)):
-        assert_same(load_encoder(handle + version), encoder)
+        assert_same(load_encoder(f"kaggle://{handle}{version}"), encoder)
 
 
 def test_a_saved_model_on_kaggle(kaggle, tiny, tmp_path):
@@ -370,7 +370,7 @@ def test_a_saved_model_on_kaggle(kaggle, tiny, tmp_path):
     kaggle.models["owner/model"] = {}
     kaggle.versions["owner/model/small"] = [contents(tmp_path / "exported")]
     for framework in ("tensorflow2", "tensorFlow2", "keras", "Transformers"):
-        again = load_encoder(f"owner/model/{framework}/small")
+        again = load_encoder(f"kaggle://owner/model/{framework}/small")
     assert type(again) is SavedModelEncoder
     assert_same(again, tiny)
 
@@ -385,8 +385,8 @@ def test_a_failed_push_to_kaggle(kaggle, projected, path, status):
     with pytest.raises(OSError, match=f"could not upload to '{handle}' on Kaggle"):
         push_to_kaggle(projected, handle, card=CARD)
     assert kaggle.versions == {}
-    with pytest.raises(OSError, match=f"could not download '{handle}' from Kaggle"):
-        load_encoder(handle)
+    with pytest.raises(OSError, match=f"could not download 'kaggle://{handle}' from"):
+        load_encoder(f"kaggle://{handle}")
 
 
 @pytest.mark.parametrize(

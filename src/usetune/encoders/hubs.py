@@ -14,6 +14,7 @@ from usetune.encoders.bert.checkpoint import FILES
 from usetune.encoders.folder import LISTING, MANIFEST
 
 HUB = "hf://"
+KAGGLE = "kaggle://"
 # As the Hub has it: no "--", no "..", no end in ".git", names of at most 96.
 HUB_ID = re.compile(
     r"(?!.*(?:--|\.\.))(?!.*\.git$)\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII
@@ -75,9 +76,15 @@ def download_from_hub(handle: str) -> str:
 
 def download_from_kaggle(handle: str) -> str:
     """Download a model from Kaggle, once; give the folder."""
+    name = handle.removeprefix(KAGGLE)
+    if not KAGGLE_HANDLE.fullmatch(name):
+        raise ValueError(
+            f"handle must be {KAGGLE}owner/model/framework/variation, perhaps with "
+            f"/version. Received: {handle!r}"
+        )
     kagglehub = require("kagglehub", "share", "Kaggle")
     try:
-        return kagglehub.model_download(handle)
+        return kagglehub.model_download(name)
     # Each transport below has errors of its own.
     except Exception as error:
         raise OSError(f"could not download {handle!r} from Kaggle: {error}") from error

