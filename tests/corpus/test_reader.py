@@ -10,8 +10,7 @@ import pytest
 
 from tests import ROOT
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune.corpus import EmbeddedCorpus
-from usetune.corpus.index import build_index, load_index, recall_table
+from usetune.corpus import EmbeddedCorpus, build_index, load_index, recall_table
 from usetune.corpus.job import Job
 from usetune.corpus.manifest import Plan, Request, precision_name, write_plan
 from usetune.corpus.part import embed_part
@@ -169,7 +168,7 @@ import numpy as np
 from usetune.corpus import EmbeddedCorpus, load_index
 
 index = load_index(sys.argv[2], EmbeddedCorpus(sys.argv[1]))
-print(index.search(np.eye(16, dtype="float32"), 3)[1].tolist())
+print(index.nearest(np.eye(16, dtype="float32"), 3)[0].tolist())
 """
 
 
@@ -178,10 +177,10 @@ def test_an_index_is_found_again(output, tmp_path, faiss, description):
     corpus = EmbeddedCorpus(output)
     folder = tmp_path / "index"
     index = build_index(corpus, folder, description)
-    assert index.ntotal == 200
+    assert len(index) == 200
     if "HNSW" in description:
-        assert index.hnsw.efConstruction == 200
-    found = index.search(np.eye(16, dtype="float32"), 3)[1]
+        assert index.faiss_index.hnsw.efConstruction == 200
+    found = index.nearest(np.eye(16, dtype="float32"), 3)[0]
     printed = subprocess.run(
         [sys.executable, "-c", LOAD, str(output), str(folder)],
         cwd=ROOT,
@@ -200,7 +199,7 @@ def test_recall_of_an_index(output, tiny, every, tmp_path, faiss):
     corpus = EmbeddedCorpus(output)
     queries = tiny.encode(titles(40, seed=1))
     exact = build_index(corpus, tmp_path / "exact", "Flat")
-    scores, found = exact.search(queries, 5)
+    found, scores = exact.nearest(queries, 5)
     expected = np.take_along_axis(queries @ every.T, found, axis=1)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     table = recall_table(exact, corpus, queries, [""])
@@ -215,8 +214,7 @@ def test_recall_of_an_index(output, tiny, every, tmp_path, faiss):
     scores = queries @ every.T
     least = np.sort(scores)[:, [-10]] - 1e-6
     for setting, recall in zip(table["setting"][1:], table["recall"][1:], strict=True):
-        faiss.ParameterSpace().set_index_parameters(lists, setting)
-        found = lists.search(queries, 10)[1]
+        found, _ = lists.nearest(queries, 10, setting)
         assert (found >= 0).all()
         hits = np.take_along_axis(scores, found, axis=1) >= least
         assert recall == pytest.approx(hits.mean(), abs=1e-12)
@@ -231,9 +229,8 @@ def test_fewer_found_than_asked_for(tmp_path, tiny, faiss):
     corpus = EmbeddedCorpus(embedded(tmp_path, titles(80), tiny))
     lists = build_index(corpus, tmp_path / "lists", "IVF40,Flat")
     queries = tiny.encode(titles(20, seed=1))
-    faiss.ParameterSpace().set_index_parameters(lists, "nprobe=1")
-    found = lists.search(queries, 10)[1]
-    assert (found < 0).any()
+    found, scores = lists.nearest(queries, 10, "nprobe=1")
+    assert (found < 0).any() and np.isneginf(scores[found < 0]).all()
     table = recall_table(lists, corpus, queries, ["nprobe=1"])
     assert table["recall"][1] <= np.mean(found >= 0)
 
@@ -253,9 +250,18 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
         build_index(corpus, folder, training_rows=0)
     assert not folder.exists()
     index = build_index(corpus, folder, "Flat")
+    for queries, count, message in (
+        (np.ones((1, 3), "f"), 1, r"array \(queries, 16\)"),
+        (np.full((1, 16), np.nan, "f"), 1, "16 of them not finite"),
+        (np.ones((1, 16), "f"), 201, "between 1 and 200.*Received: 201"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            index.nearest(queries, count)
     with pytest.raises(FileExistsError, match="index exists"):
         build_index(corpus, folder)
-    with pytest.raises(ValueError, match="settings.*Received: 'nprobe=3'"):
+    with pytest.raises(
+        ValueError, match="setting must be one of the index.*'nprobe=3'"
+    ):
         recall_table(index, corpus, tiny.encode(["a"]), ["nprobe=3"])
     other = EmbeddedCorpus(embedded(tmp_path, titles(200, seed=1), tiny))
     with pytest.raises(ValueError, match="made of another corpus"):

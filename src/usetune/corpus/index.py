@@ -1,22 +1,17 @@
-"""An approximate index of a corpus, by FAISS, and how much of the nearest it finds."""
+"""An approximate index of a corpus, by FAISS."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
 from usetune._utils.manifest import ManifestFormat
 from usetune.corpus.embedded import EmbeddedCorpus
-from usetune.evaluation.bootstrap import bootstrap, interval_table
-from usetune.search.exact import nearest
 
 _INDEX = "index.faiss"
 # Of what it was made is what reading gives.
@@ -26,9 +21,74 @@ _MANIFEST: ManifestFormat[str] = ManifestFormat(
 _CONSTRUCTION = "efConstruction=200"
 # Embeddings that are added to an index at a time.
 _ROWS = 10_000
-# Inner products of one pair, computed in two ways, differ by less.
-_ROUNDING = 1e-6
-_SAMPLES = 1000
+
+
+class CorpusIndex:
+    """An approximate index of a corpus, for the inner product.
+
+    `build_index` and `load_index` make it.
+
+    Args:
+        faiss_index: a ``faiss.Index``.
+
+    Attributes:
+        faiss_index: as given.
+    """
+
+    def __init__(self, faiss_index: Any) -> None:
+        self.faiss_index = faiss_index
+
+    def __len__(self) -> int:
+        return self.faiss_index.ntotal
+
+    def nearest(
+        self, queries: np.ndarray, count: int, setting: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find most of the rows of the largest inner products with each query.
+
+        Args:
+            queries: float array (queries, dim).
+            count: how many to find, at most the size of the corpus.
+            setting: how far to look, in FAISS's language: "efSearch=256" in a graph,
+                "nprobe=32" in lists. It is kept. Default: the one kept so far.
+
+        Returns:
+            Row numbers of the corpus (int64) and scores (float32), both (queries,
+            count), the best first, as `usetune.search.nearest` gives them; -1 and -inf
+            where no further row was found.
+
+        Raises:
+            ValueError: if shapes do not fit, a number is not finite, ``count`` is not
+                between 1 and the size of the corpus, or the setting is not one of
+                this index.
+        """
+        queries = np.ascontiguousarray(queries, np.float32)
+        dim = self.faiss_index.d
+        if queries.shape[1:] != (dim,) or not np.isfinite(queries).all():
+            raise ValueError(
+                f"queries must be an array (queries, {dim}) of finite numbers. "
+                f"Received: shape {queries.shape}, {np.sum(~np.isfinite(queries))} of "
+                "them not finite"
+            )
+        if not 1 <= count <= len(self):
+            raise ValueError(
+                f"count must be between 1 and {len(self)}, the size of the corpus. "
+                f"Received: {count}"
+            )
+        if setting is not None:
+            self._set(setting)
+        scores, rows = self.faiss_index.search(queries, count)
+        return rows, np.where(rows < 0, -np.inf, scores).astype(np.float32)
+
+    def _set(self, setting: str) -> None:
+        faiss = require("faiss", "search", "an approximate index")
+        try:
+            faiss.ParameterSpace().set_index_parameters(self.faiss_index, setting)
+        except RuntimeError as error:
+            raise ValueError(
+                f"setting must be one of the index. Received: {setting!r} "
+                f"({_reason(error)})"
+            ) from error
 
 
 def build_index(
@@ -39,7 +99,7 @@ def build_index(
     *,
     training_rows: int = 100_000,
     seed: int = 0,
-) -> Any:
+) -> CorpusIndex:
     """Make an index for the inner product, and write it to a folder.
 
     The index is held in memory; the corpus is read part by part.
@@ -59,10 +119,8 @@ def build_index(
         seed: of the draw.
 
     Returns:
-        A ``faiss.Index``: its ``search(queries, count)`` gives scores and row numbers,
-        the best first, -1 where it found no further row. Row numbers are those of
-        ``corpus.rows``. ``faiss.ParameterSpace().set_index_parameters(index,
-        "efSearch=256")`` sets how far it looks; see `recall_table`.
+        The index, whose ``nearest`` gives row numbers of ``corpus``; `recall_table`
+        says with which setting it finds how much.
 
     Raises:
         ImportError: if FAISS is not installed.
@@ -86,7 +144,7 @@ def build_index(
         raise ValueError(
             "description and settings must be ones that FAISS reads, and can train on "
             f"{count} rows. Received: {description!r} and {settings!r} "
-            f"({str(error).splitlines()[-1]})"
+            f"({_reason(error)})"
         ) from error
     with tqdm(total=len(corpus), desc="build_index", unit="row", delay=3) as bar:
         for start in range(0, len(corpus), _ROWS):
@@ -98,10 +156,10 @@ def build_index(
         faiss.write_index(index, str(folder / _INDEX))
         fields = {"corpus": corpus.identity, "description": description}
         _MANIFEST.write(folder, fields)
-    return index
+    return CorpusIndex(index)
 
 
-def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> Any:
+def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> CorpusIndex:
     """Read what `build_index` wrote.
 
     Args:
@@ -109,7 +167,7 @@ def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> Any:
         corpus: what the index was made of.
 
     Returns:
-        A ``faiss.Index``.
+        The index.
 
     Raises:
         ImportError: if FAISS is not installed.
@@ -130,86 +188,9 @@ def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> Any:
             f"{filepath} was made of another corpus than {corpus.folder}: "
             f"{index.ntotal} rows, where {len(corpus)} are now"
         )
-    return index
+    return CorpusIndex(index)
 
 
-def recall_table(
-    index: Any,
-    corpus: EmbeddedCorpus,
-    queries: np.ndarray,
-    settings: Sequence[str],
-    count: int = 10,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Compare an index with the exact search.
-
-    A row that is found counts if its inner product with the query is among the
-    ``count`` largest, so that of equal rows any will do.
-
-    Args:
-        index: of `build_index`.
-        corpus: what it was made of.
-        queries: float array (queries, dim), not rows of the corpus: the nearest of
-            those is easy to find.
-        settings: of the index, in FAISS's language: "efSearch=64" of a graph,
-            "nprobe=32" of lists. The index keeps the last one.
-        count: how many to find.
-        seed: of the intervals' samples of queries.
-
-    Returns:
-        DataFrame, "exact" first, then each setting: setting, recall in [0, 1] (the
-        share of the nearest that is found), low and high (its 95 % interval), seconds
-        (to search with all queries; reading the files is part of "exact") and n (the
-        number of queries).
-
-    Raises:
-        ValueError: if a setting is not of the index, or as `usetune.search.nearest`.
-    """
-    faiss = require("faiss", "search", "an approximate index")
-    queries = np.ascontiguousarray(queries, np.float32)
-    started = time.perf_counter()
-    _, best = nearest(queries, corpus, count)
-    seconds = {"exact": time.perf_counter() - started}
-    found = {}
-    for setting in settings:
-        try:
-            faiss.ParameterSpace().set_index_parameters(index, setting)
-        except RuntimeError as error:
-            raise ValueError(
-                f"settings must be of the index. Received: {setting!r} "
-                f"({str(error).splitlines()[-1]})"
-            ) from error
-        started = time.perf_counter()
-        _, found[setting] = index.search(queries, count)
-        seconds[setting] = time.perf_counter() - started
-    hits = {"exact": np.ones(len(queries))}
-    hits |= _recalls(found, corpus, queries, best[:, -1])
-    hits = pd.DataFrame(hits)
-    drawn = bootstrap(
-        lambda rows: hits.iloc[rows].mean().to_dict(), len(queries), _SAMPLES, seed
-    )
-    table = interval_table({"recall": hits.mean().to_dict()}, drawn)
-    table["seconds"] = pd.Series(seconds)
-    return table.assign(n=len(queries)).rename_axis("setting").reset_index()
-
-
-def _recalls(
-    found: dict[str, np.ndarray],
-    corpus: EmbeddedCorpus,
-    queries: np.ndarray,
-    least: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """For each setting and query, the share of rows that score at least so much."""
-    every = [np.empty(0, np.int64), *(rows.ravel() for rows in found.values())]
-    wanted = np.unique(np.concatenate(every))
-    wanted = wanted[wanted >= 0]
-    embeddings = corpus[wanted].astype(np.float64)
-    recalls = {}
-    for setting, rows in found.items():
-        is_hit = rows >= 0
-        query, _ = np.nonzero(is_hit)
-        own = embeddings[np.searchsorted(wanted, rows[is_hit])]
-        scores = np.einsum("nd,nd->n", queries[query], own)
-        is_hit[is_hit] = scores >= least[query] - _ROUNDING
-        recalls[setting] = is_hit.mean(axis=1)
-    return recalls
+def _reason(error: RuntimeError) -> str:
+    """What FAISS says, without its place in the source."""
+    return str(error).splitlines()[-1]

@@ -1,0 +1,89 @@
+"""How much of the nearest an approximate index finds."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from usetune.corpus.embedded import EmbeddedCorpus
+from usetune.corpus.index import CorpusIndex
+from usetune.evaluation.bootstrap import bootstrap, interval_table
+from usetune.search.exact import nearest
+
+# Inner products of one pair, computed in two ways, differ by less.
+_ROUNDING = 1e-6
+_SAMPLES = 1000
+
+
+def recall_table(
+    index: CorpusIndex,
+    corpus: EmbeddedCorpus,
+    queries: np.ndarray,
+    settings: Sequence[str],
+    count: int = 10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare an index with the exact search.
+
+    A row that is found counts if its inner product with the query is among the
+    ``count`` largest, so that of equal rows any will do.
+
+    Args:
+        index: of `build_index`.
+        corpus: what it was made of.
+        queries: float array (queries, dim), not rows of the corpus: the nearest of
+            those is easy to find.
+        settings: to compare, see `CorpusIndex.nearest`. The index keeps the last one.
+        count: how many to find.
+        seed: of the intervals' samples of queries.
+
+    Returns:
+        DataFrame, "exact" first, then each setting: setting, recall in [0, 1] (the
+        share of the nearest that is found), low and high (its 95 % interval), seconds
+        (to search with all queries; reading the files is part of "exact") and n (the
+        number of queries).
+
+    Raises:
+        ValueError: if a setting is not of the index, or as `usetune.search.nearest`.
+    """
+    queries = np.asarray(queries, np.float32)
+    started = time.perf_counter()
+    _, best = nearest(queries, corpus, count)
+    seconds = {"exact": time.perf_counter() - started}
+    found = {}
+    for setting in settings:
+        started = time.perf_counter()
+        found[setting], _ = index.nearest(queries, count, setting)
+        seconds[setting] = time.perf_counter() - started
+    recalls = {"exact": np.ones(len(queries))}
+    recalls |= _recalls(found, corpus, queries, best[:, -1])
+    hits = pd.DataFrame(recalls)
+    drawn = bootstrap(
+        lambda rows: hits.iloc[rows].mean().to_dict(), len(queries), _SAMPLES, seed
+    )
+    table = interval_table({"recall": hits.mean().to_dict()}, drawn)
+    table["seconds"] = pd.Series(seconds)
+    return table.assign(n=len(queries)).rename_axis("setting").reset_index()
+
+
+def _recalls(
+    found: dict[str, np.ndarray],
+    corpus: EmbeddedCorpus,
+    queries: np.ndarray,
+    least: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """For each setting and query, the share of rows that score at least so much."""
+    every = [np.empty(0, np.int64), *(rows.ravel() for rows in found.values())]
+    wanted = np.unique(np.concatenate(every))
+    wanted = wanted[wanted >= 0]
+    embeddings = corpus[wanted].astype(np.float64)
+    recalls = {}
+    for setting, rows in found.items():
+        is_hit = rows >= 0
+        query, _ = np.nonzero(is_hit)
+        own = embeddings[np.searchsorted(wanted, rows[is_hit])]
+        scores = np.einsum("nd,nd->n", queries[query], own)
+        is_hit[is_hit] = scores >= least[query] - _ROUNDING
+        recalls[setting] = is_hit.mean(axis=1)
+    return recalls
