@@ -29,7 +29,7 @@ from usetune.page.comparison import (
     compare_texts,
     similarity_heatmap,
 )
-from usetune.page.layout import build_page
+from usetune.page.layout import Page
 from usetune.page.text_lists import read_texts, text_lines, text_list
 
 TEXTS = ["data scientist", "statistician", "nurse", "pastry cook"]
@@ -250,7 +250,7 @@ def test_tables_as_html():
 def test_without_gradio(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ImportError, match=r"pip install usetune\[page\]"):
-        build_page({}, {}, text_list(["a"], "one"))
+        Page({}, {}, text_list(["a"], "one"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from usetune.data.esco import load_occupations
 from usetune.encoders.loading import USE_MULTILINGUAL, load_encoder
-from usetune.page.layout import CSS, build_page, import_gradio
+from usetune.page.layout import CSS, Page, import_gradio
 from usetune.page.text_lists import TextList, read_texts, text_list
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.tuned:
             handles["tuned"] = options.tuned
         encoders = {name: load_encoder(handle) for name, handle in handles.items()}
-        page = build_page(encoders, handles, titles)
+        page = Page(encoders, handles, titles).blocks
         serve(page, options.port)
     except (ValueError, OSError, ImportError) as error:
         parser.error(str(error))
@@ -57,7 +57,7 @@ def serve(page: gradio.Blocks, port: int | None = None) -> None:
     """Serve a page on this machine, until the process ends or ``page.close()``.
 
     Args:
-        page: as `build_page` returns.
+        page: `Page.blocks`.
         port: default: the first free one from 7860 on.
 
     Raises:
