@@ -179,7 +179,7 @@ def _draw(
     for number, name in enumerate(names):
         x, y = points[numbers == number].T
         ax.scatter(x, y, s=size, color=f"C{number}", alpha=0.7, lw=0, label=name)
-    middle, labels = np.mean(ax.get_xlim()), list(texts or [])
+    middle, labels = np.mean(ax.get_xlim()), list(texts) if texts is not None else []
     for row in rows:
         # Towards the middle, so that labels stay within the picture.
         side = -1 if points[row, 0] > middle else 1
