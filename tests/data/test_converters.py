@@ -14,7 +14,7 @@ from usetune.data import (
     positive_pairs_from_labelled,
     triplets_from_classes,
 )
-from usetune.data.converters import _couple
+from usetune.data.class_converters import _couple
 
 # Few texts and few classes: equal rows and texts of several classes are common.
 ROWS = st.lists(

@@ -162,6 +162,9 @@ def test_scores_are_asked_by_name():
     scores = DomainEvaluator(PAIRS, CORPUS).score(Random(4, pull=1))
     assert scores["auc"] == scores.metrics()["auc"]
     assert f"{scores['mrr@10']:.4f}" in str(scores) and "6" in str(scores)
+    assert scores == scores and scores != DomainEvaluator(PAIRS, CORPUS).score(
+        Random(4)
+    )
     with pytest.raises(KeyError, match="'mrr' is none of .*'mrr@10'"):
         scores["mrr"]
 

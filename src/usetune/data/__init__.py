@@ -9,12 +9,11 @@
 """
 
 from usetune.data.article import load_article_pairs
-from usetune.data.converters import (
-    pairs_from_triplets,
+from usetune.data.class_converters import (
     positive_pairs_from_classes,
-    positive_pairs_from_labelled,
     triplets_from_classes,
 )
+from usetune.data.converters import pairs_from_triplets, positive_pairs_from_labelled
 from usetune.data.counts import counts
 from usetune.data.esco import load_occupations, occupation_labels
 from usetune.data.esco_pairs import (

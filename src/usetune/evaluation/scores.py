@@ -11,7 +11,8 @@ from scipy import stats
 from usetune.evaluation.bootstrap import bootstrap, interval_table
 
 
-@dataclass(frozen=True)
+# Tables have no truth value: a comparison field by field would raise.
+@dataclass(frozen=True, eq=False)
 class Scores:
     """What `RetrievalEvaluator` and `DomainEvaluator` measured.
 
