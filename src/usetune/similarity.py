@@ -9,6 +9,7 @@ sentence pairs by ``1 - arccos(cosine)``; dividing by pi puts the result in [0, 
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 # Squared length below which a vector counts as zero and has cosine 0 with everything.
@@ -46,10 +47,29 @@ def angular_similarity(cosine: Any) -> Any:
 
 
 def unit_length(x: Any) -> Any:
-    """Vectors (..., dim) → the same divided by their length; zero stays zero."""
+    """Vectors (..., dim) → the same divided by their length; zero stays zero.
+
+    Args:
+        x: float array or tensor.
+
+    Returns:
+        An array for an array, else a tensor.
+    """
+    if isinstance(x, np.ndarray):
+        length = np.sqrt(sum_of_components(np.square(x)))
+        return x / np.maximum(length, _SMALLEST_SQUARE**0.5)[..., None]
     x = ops.convert_to_tensor(x)
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, _SMALLEST_SQUARE))
+
+
+def sum_of_components(x: np.ndarray) -> np.ndarray:
+    """Array (..., dim) → (...), one component added after the other.
+
+    Equal rows have equal sums, wherever they are; NumPy's own sums over the last axis
+    depend on how rows lie in memory.
+    """
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0)).sum(axis=0)
 
 
 @keras.saving.register_keras_serializable("usetune")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune.encoders import base as module
+from usetune.encoders import text_model as module
 
 MULTILINGUAL = [
     "data scientist",

@@ -385,7 +385,7 @@ def test_a_failed_push_to_kaggle(kaggle, projected, path, status):
     with pytest.raises(OSError, match=f"could not upload to '{handle}' on Kaggle"):
         push_to_kaggle(projected, handle, card=CARD)
     assert kaggle.versions == {}
-    with pytest.raises(OSError, match=f"could not download 'kaggle://{handle}' from"):
+    with pytest.raises(OSError, match=f"could not download 'kaggle://{handle}'"):
         load_encoder(f"kaggle://{handle}")
 
 

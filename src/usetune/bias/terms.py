@@ -8,6 +8,7 @@ import numpy as np
 
 from usetune.data import sources
 from usetune.protocols import TextEncoder
+from usetune.similarity import unit_length
 
 # What a term is encoded as where no templates are given: the term alone.
 TERM_ALONE = ("{}",)
@@ -71,7 +72,7 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """
     if not _usable(embeddings).all():
         raise ValueError("embeddings must be finite and not zero")
-    return embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    return unit_length(embeddings)
 
 
 def _check_terms(lists: Mapping[str, Sequence[str]]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
@@ -33,10 +34,8 @@ def download_saved_model(url: str) -> str:
     # TF Hub's own default is a folder under /tmp, which systems clean half-way.
     cache = Path(pooch.os_cache("usetune")) / "tfhub"
     os.environ.setdefault("TFHUB_CACHE_DIR", str(cache))
-    try:
+    with _downloading(url):
         return tensorflow_hub.resolve(url)
-    except (OSError, EOFError, ValueError, tarfile.TarError) as error:
-        raise OSError(f"could not download an encoder from {url}: {error}") from error
 
 
 def download_from_hub(handle: str) -> str:
@@ -50,15 +49,10 @@ def download_from_hub(handle: str) -> str:
     hub = require("huggingface_hub", "share", "the Hugging Face Hub")
 
     def snapshot(revision: str | None, files: list[str]) -> Path:
-        try:
+        with _downloading(handle):
             return Path(
                 hub.snapshot_download(name, revision=revision, allow_patterns=files)
             )
-        # Each transport below has errors of its own.
-        except Exception as error:
-            raise OSError(
-                f"could not download {handle!r} from the Hugging Face Hub: {error}"
-            ) from error
 
     first = snapshot(revision or None, [LISTING, "config.json"])
     if (first / LISTING).is_file():
@@ -83,8 +77,14 @@ def download_from_kaggle(handle: str) -> str:
             f"/version. Received: {handle!r}"
         )
     kagglehub = require("kagglehub", "share", "Kaggle")
-    try:
+    with _downloading(handle):
         return kagglehub.model_download(name)
-    # Each transport below has errors of its own.
+
+
+@contextmanager
+def _downloading(handle: str) -> Iterator[None]:
+    try:
+        yield
+    # Each library and each transport below it has errors of its own.
     except Exception as error:
-        raise OSError(f"could not download {handle!r} from Kaggle: {error}") from error
+        raise OSError(f"could not download {handle!r}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from usetune.encoders.hubs import (
     download_saved_model,
 )
 from usetune.encoders.saved_model import SavedModelEncoder
-from usetune.encoders.use.model import UniversalSentenceEncoder
+from usetune.encoders.use.loading import load_pretrained, load_saved
 
 USE_MULTILINGUAL = "use-multilingual"
 # Either makes a folder a BERT checkpoint, so that the other is missed by name.
@@ -67,28 +67,35 @@ def load_encoder(
             file.
         ImportError: if the wheel or the packages of an extra are not installed.
     """
-    options = {"pooling": pooling, "max_length": max_length}
-    given = {name: own for name, own in options.items() if own is not None}
-    origin, location = _parse(str(handle))
-    # Before anything is downloaded.
-    _refuse(given, str(handle), origin in ("wheel", "http", "https"))
-    kind = "wheel"
-    if origin != "wheel":
-        location = _DOWNLOADS[origin](location) if origin else location
-        kind = _kind(Path(location))
-        _refuse(given, str(handle), kind not in _WITH_OPTIONS)
-    return _LOADERS[kind](Path(location).absolute(), **given)
+    given = {"pooling": pooling, "max_length": max_length}
+    options: dict[str, Any] = {k: own for k, own in given.items() if own is not None}
+    handle = str(handle)
+    origin = _origin(handle)
+    if origin in ("wheel", "http", "https"):
+        # Before anything is downloaded.
+        _refuse(options, handle)
+    if origin == "wheel":
+        return load_pretrained()
+    folder = Path(_DOWNLOADS[origin](handle) if origin else handle).absolute()
+    kind, files = _look_into(folder)
+    if kind == "bert":
+        return load_transformer(folder, files=files, **options)
+    if kind == "projected":
+        inside = load_encoder(folder / "encoder", **options)
+        return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
+    _refuse(options, handle)
+    return load_saved(folder) if kind == "use" else SavedModelEncoder(folder)
 
 
-def _parse(handle: str) -> tuple[str, str]:
-    """Where an encoder comes from, "" for a folder of this machine; and its address."""
+def _origin(handle: str) -> str:
+    """Where an encoder comes from: "wheel", a scheme, or "" for a folder."""
     scheme, is_address, _ = handle.partition("://")
     if is_address and scheme in _DOWNLOADS:
-        return scheme, handle
+        return scheme
     if handle == USE_MULTILINGUAL:
-        return "wheel", ""
+        return "wheel"
     if handle and Path(handle).is_dir():
-        return "", handle
+        return ""
     is_kaggle = KAGGLE_HANDLE.fullmatch(handle)
     hint = f". Did you mean {KAGGLE + handle!r}?" if is_kaggle else ""
     raise ValueError(
@@ -99,8 +106,8 @@ def _parse(handle: str) -> tuple[str, str]:
     )
 
 
-def _refuse(options: Mapping[str, Any], handle: str, is_other: bool) -> None:
-    if options and is_other:
+def _refuse(options: Mapping[str, Any], handle: str) -> None:
+    if options:
         given = ", ".join(f"{name}={own!r}" for name, own in options.items())
         raise ValueError(
             "pooling and max_length are options of BERT checkpoints. "
@@ -108,39 +115,14 @@ def _refuse(options: Mapping[str, Any], handle: str, is_other: bool) -> None:
         )
 
 
-def _kind(folder: Path) -> str:
-    """What a folder holds: one of ours, whose manifest says it, or another's."""
+def _look_into(folder: Path) -> tuple[str, Mapping[str, Any] | None]:
+    """The kind of encoder in a folder; and its files, checked, if they are listed."""
     if (folder / LISTING).is_file():
-        return MANIFEST.read(folder)["kind"]
+        content = MANIFEST.read(folder)
+        MANIFEST.check_files(folder, content["files"])
+        return content["kind"], content["files"]
     is_bert = any((folder / file).is_file() for file in _BERT_FILES)
-    return "foreign bert" if is_bert else "foreign saved_model"
-
-
-def _checked(folder: Path) -> dict[str, Any]:
-    """The files that a folder of ours lists, once they are the ones that were saved."""
-    files = MANIFEST.read(folder)["files"]
-    MANIFEST.check_files(folder, files)
-    return files
-
-
-def _use(folder: Path) -> Encoder:
-    _checked(folder)
-    return UniversalSentenceEncoder.from_folder(folder)
-
-
-def _bert(folder: Path, **options: Any) -> Encoder:
-    return load_transformer(folder, files=_checked(folder), **options)
-
-
-def _saved_model(folder: Path) -> Encoder:
-    _checked(folder)
-    return SavedModelEncoder(folder)
-
-
-def _projected(folder: Path, **options: Any) -> Encoder:
-    _checked(folder)
-    inside = load_encoder(folder / "encoder", **options)
-    return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
+    return "bert" if is_bert else "saved_model", None
 
 
 _DOWNLOADS = {
@@ -149,14 +131,3 @@ _DOWNLOADS = {
     "hf": download_from_hub,
     "kaggle": download_from_kaggle,
 }
-_LOADERS: dict[str, Callable[..., Encoder]] = {
-    "wheel": lambda _: UniversalSentenceEncoder.from_wheel(),
-    "use": _use,
-    "bert": _bert,
-    "saved_model": _saved_model,
-    "projected": _projected,
-    "foreign bert": load_transformer,
-    "foreign saved_model": SavedModelEncoder,
-}
-# Kinds that are a BERT checkpoint, or may hold one.
-_WITH_OPTIONS = ("bert", "foreign bert", "projected")

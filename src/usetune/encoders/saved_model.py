@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that text SavedModels use
 
 from usetune.encoders.base import Encoder
+from usetune.similarity import unit_length
 
 
 class SavedModelEncoder(Encoder):
@@ -59,11 +59,7 @@ class SavedModelEncoder(Encoder):
     def call(self, texts: tf.Tensor) -> tf.Tensor:
         """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
         embeddings = tf.cast(self.resources[0](texts), tf.float32)
-        return tf.math.l2_normalize(embeddings, axis=1)
-
-    def compact(self, texts: Sequence[str]) -> SavedModelEncoder:
-        """An independent copy; nothing is left out, as its graph is not known."""
-        return self.copy()
+        return unit_length(embeddings)
 
     def copy(self) -> SavedModelEncoder:
         """An independent encoder with the same weights."""
@@ -71,10 +67,6 @@ class SavedModelEncoder(Encoder):
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)
         return copy
-
-    def expand(self, base: Encoder) -> SavedModelEncoder:
-        """This encoder: `compact` left nothing out."""
-        return self
 
 
 def _embedding_width(loaded: Any, folder: str) -> int:

@@ -12,6 +12,7 @@ from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.search.binary import nearest_binary
 from usetune.search.exact import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
+from usetune.similarity import unit_length
 
 PRECISIONS = ("float32", "float16", "int8", "binary", "binary, rescored")
 
@@ -122,14 +123,13 @@ def size_table(
 def _first(embeddings: np.ndarray, dim: int, name: str) -> np.ndarray:
     """The first ``dim`` components, divided by their length."""
     cut = embeddings[:, :dim].astype(np.float32)
-    length = np.linalg.norm(cut, axis=1, keepdims=True)
-    faulty = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    faulty = np.flatnonzero(~np.isfinite(cut).all(axis=1) | ~cut.any(axis=1))
     if faulty.size:
         raise ValueError(
             f"{name} must be finite, and not zero in the first {dim} components. "
             f"Received: others in the rows {faulty[:5].tolist()}"
         )
-    return cut / length
+    return unit_length(cut)
 
 
 def _prepared(

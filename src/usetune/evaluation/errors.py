@@ -170,7 +170,7 @@ def worst_queries(
 
 
 def _unit(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
-    return np.asarray(unit_length(encoder.encode(list(texts))))
+    return unit_length(np.asarray(encoder.encode(list(texts))))
 
 
 def _places(values: Sequence[float] | np.ndarray) -> np.ndarray:

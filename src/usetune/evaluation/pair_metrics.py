@@ -8,6 +8,8 @@ import pandas as pd
 from scipy import stats
 from sklearn import metrics
 
+from usetune.similarity import sum_of_components, unit_length
+
 
 def with_prefix(figures: Mapping[str, float], name: str) -> dict[str, float]:
     """Figures with the name of their measure before their own, if it has one."""
@@ -15,8 +17,6 @@ def with_prefix(figures: Mapping[str, float], name: str) -> dict[str, float]:
 
 
 _DISTANCES = ("euclidean", "manhattan")
-# Lengths below this count as this, so that a zero vector has cosine 0.
-_SHORTEST = np.float32(1e-12)
 
 
 def pair_similarities(u: np.ndarray, v: np.ndarray) -> dict[str, np.ndarray]:
@@ -45,20 +45,11 @@ def pair_similarities(u: np.ndarray, v: np.ndarray) -> dict[str, np.ndarray]:
             f"pairs, rows {faulty[:5].tolist()}"
         )
     return {
-        "cosine": _sum(_unit_length(u) * _unit_length(v)),
-        "dot": _sum(u * v),
-        "euclidean": -np.sqrt(_sum(np.square(u - v))),
-        "manhattan": -_sum(np.abs(u - v)),
+        "cosine": sum_of_components(unit_length(u) * unit_length(v)),
+        "dot": sum_of_components(u * v),
+        "euclidean": -np.sqrt(sum_of_components(np.square(u - v))),
+        "manhattan": -sum_of_components(np.abs(u - v)),
     }
-
-
-def _sum(x: np.ndarray) -> np.ndarray:
-    # One component after the other: equal rows have equal sums, wherever they are.
-    return np.ascontiguousarray(x.T).sum(axis=0)
-
-
-def _unit_length(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.sqrt(_sum(np.square(x))), _SHORTEST)[:, None]
 
 
 def similarity_metrics(

@@ -9,6 +9,7 @@ import numpy as np
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
 from usetune._utils.warn import warn
+from usetune.similarity import unit_length
 
 # dtype of the codes, and the number of steps between the lowest and the highest level.
 _CODES = {"int8": (np.int8, 255), "binary": (np.uint8, 1)}
@@ -178,8 +179,7 @@ class Quantizer:
             codes = np.unpackbits(codes, axis=1, count=self.dim)
         level = codes.astype(np.float32) - np.iinfo(dtype).min
         embeddings = self.low + level * ((self.high - self.low) / np.float32(steps))
-        length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-        return embeddings / np.where(length > 0, length, 1)
+        return unit_length(embeddings)
 
     def save(self, path: str | Path) -> None:
         """Write to a file that `load` reads back.

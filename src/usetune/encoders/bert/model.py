@@ -7,7 +7,6 @@ Gurevych, "Sentence-BERT" (2019, arXiv:1908.10084), section 3.
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from usetune._utils.text import utf8
+from usetune._utils.warn import warn
 from usetune.encoders.base import Encoder
 from usetune.encoders.bert.network import as_stored, build_network, stored_names
 from usetune.encoders.bert.tokenizer import WordPieceTokenizer
 from usetune.encoders.folder import new_folder
+from usetune.similarity import unit_length
 
 POOLINGS = ("mean", "cls", "max")
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
@@ -112,42 +113,31 @@ class TransformerEncoder(Encoder):
         else:
             # The sum has the direction of the mean.
             pooled = tf.reduce_sum(tf.where(is_token, states, 0.0), axis=1)
-        return tf.math.l2_normalize(pooled[:batch], axis=1)
+        return unit_length(pooled[:batch])
 
     def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """`Encoder.encode`, which also warns of texts longer than ``max_length``."""
-        embeddings = super().encode(texts, batch_size)
-        self._warn_of_cut(texts)
-        return embeddings
+        return super().encode(texts, batch_size)
 
-    def compact(self, texts: Sequence[str]) -> TransformerEncoder:
-        """An independent copy; nothing is left out.
+    def compact(self, texts: Sequence[str]) -> Encoder:
+        """A copy, see `Encoder.compact`; it warns of texts as `encode` does."""
+        self._check_texts(utf8(texts))
+        return super().compact(texts)
 
-        Args:
-            texts: it warns of those longer than ``max_length``.
-        """
-        self._warn_of_cut(texts)
-        return self.copy()
-
-    def _warn_of_cut(self, texts: Sequence[str]) -> None:
+    def _check_texts(self, texts: list[bytes]) -> None:
         room = self.max_length - 2
-        # A token has at least one byte, so that few texts have to be tokenized here.
-        count = Counter(text for text in utf8(texts) if len(text) > room)
+        # A token has at least one byte: few texts are tokenized here and in `call`.
+        count = Counter(text for text in texts if len(text) > room)
         long, cut = list(count), 0
         for start in range(0, len(long), _CHUNK):
             part = long[start : start + _CHUNK]
             lengths = self.tokenizer(tf.constant(part)).row_lengths().numpy()
             cut += sum(count[part[row]] for row in np.flatnonzero(lengths > room))
         if cut:
-            warnings.warn(
+            warn(
                 f"{cut} of {len(texts)} texts are longer than max_length="
-                f"{self.max_length} tokens; what lies behind is not read",
-                stacklevel=3,
+                f"{self.max_length} tokens; what lies behind is not read"
             )
-
-    def expand(self, base: Encoder) -> TransformerEncoder:
-        """This encoder: `compact` left nothing out."""
-        return self
 
     @property
     def configuration(self) -> dict[str, Any]:

