@@ -114,7 +114,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(base, checkpoint, tmp_pat
     ("changes", "named"),
     [
         ({"seed": 6}, "'seed'"),
-        ({"epochs": 5}, "'settings'"),
+        ({"epochs": 5}, "'epochs'"),
         ({"batch_size": 16}, "'data'"),
         ({"optimizer": FusedAdam(warmup_cosine(1e-4, 20))}, "'optimizer'"),
         ({"frozen": ["embedding"]}, "'frozen'"),

@@ -1,5 +1,6 @@
 """The base class of the losses, and checks of their arguments."""
 
+import inspect
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -72,6 +73,12 @@ class EmbeddingLoss(keras.losses.Loss):
         """
         return []
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`, which a loss keeps under their names."""
+        names = inspect.signature(type(self).__init__).parameters
+        own = {name: value for name, value in vars(self).items() if name in names}
+        return {**super().get_config(), **own}
+
 
 class MarginLoss(EmbeddingLoss):
     """A loss that compares distances with a margin.
@@ -104,14 +111,6 @@ class MarginLoss(EmbeddingLoss):
             f"at most {largest:.4g} apart ({self.distance} distance): the loss cannot "
             "reach 0, and pulls at texts that are as far apart as can be"
         ]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "distance": self.distance,
-            "margin": self.margin,
-        }
 
 
 def same_id(ids: Any) -> Any:

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from usetune.losses import papers
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
@@ -17,6 +16,7 @@ from usetune.losses.base import (
     same_example,
 )
 from usetune.losses.distances import products
+from usetune.losses.papers import bibtex_of
 from usetune.similarity import unit_length
 
 # Cosines of the same two texts differ by less: rounding must not decide what is masked.
@@ -47,7 +47,7 @@ class GIST(EmbeddingLoss):
         ValueError: if an argument is out of range, or the strategy is unknown.
     """
 
-    citation = papers.GISTEMBED
+    citation = bibtex_of("solatorio2024gistembed")
 
     def __init__(
         self,
@@ -114,12 +114,9 @@ class GIST(EmbeddingLoss):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__` without the guide."""
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "margin_strategy": self.margin_strategy,
-            "margin": self.margin,
-        }
+        config = super().get_config()
+        del config["guide"]
+        return config
 
 
 def _cosines(embeddings: Any) -> Any:

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from usetune.losses import papers
 from usetune.losses.base import EmbeddingLoss, MarginLoss, check_columns
 from usetune.losses.distances import distance_between
+from usetune.losses.papers import bibtex_of
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -25,7 +25,7 @@ class Contrastive(MarginLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.CONTRASTIVE
+    citation = bibtex_of("hadsell2006dimensionality")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → (batch,)."""
@@ -51,7 +51,7 @@ class OnlineContrastive(MarginLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.CONTRASTIVE
+    citation = bibtex_of("hadsell2006dimensionality")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → a scalar."""
@@ -86,7 +86,7 @@ class Softmax(EmbeddingLoss):
         ValueError: if there are fewer than two classes.
     """
 
-    citation = papers.SENTENCE_BERT
+    citation = bibtex_of("reimers2019sentence")
 
     def __init__(self, classes: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -113,7 +113,3 @@ class Softmax(EmbeddingLoss):
         return keras.losses.sparse_categorical_crossentropy(
             y_true, logits, from_logits=True
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "classes": self.classes, "seed": self.seed}

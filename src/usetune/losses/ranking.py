@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from usetune.losses import papers
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
@@ -17,6 +16,7 @@ from usetune.losses.base import (
     same_id,
 )
 from usetune.losses.distances import products
+from usetune.losses.papers import bibtex_of
 from usetune.similarity import unit_length
 
 _DIRECTIONS = ("query_to_doc", "doc_to_query", "query_to_query", "doc_to_doc")
@@ -59,7 +59,7 @@ class MultipleNegativesRanking(EmbeddingLoss):
         ValueError: if an argument is out of range or not one of its choices.
     """
 
-    citation = papers.SMART_REPLY
+    citation = bibtex_of("henderson2017efficient")
 
     def __init__(
         self,
@@ -141,18 +141,6 @@ class MultipleNegativesRanking(EmbeddingLoss):
         partitions = [ops.logsumexp(each, axis=(1, 2)) for each in logits.values()]
         return sum(partitions) / len(partitions) - own_score
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "similarity": self.similarity,
-            "directions": list(self.directions),
-            "partition": self.partition,
-            "hardness": self.hardness,
-            "hardness_strength": self.hardness_strength,
-        }
-
 
 @keras.saving.register_keras_serializable("usetune")
 class MegaBatchMargin(EmbeddingLoss):
@@ -171,7 +159,7 @@ class MegaBatchMargin(EmbeddingLoss):
         ValueError: if a margin is outside of [-1, 1].
     """
 
-    citation = papers.PARANMT
+    citation = bibtex_of("wieting2018paranmt")
 
     def __init__(
         self,
@@ -197,11 +185,3 @@ class MegaBatchMargin(EmbeddingLoss):
         return ops.relu(self.positive_margin - ops.diagonal(cosines)) + ops.relu(
             nearest - self.negative_margin
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "positive_margin": self.positive_margin,
-            "negative_margin": self.negative_margin,
-        }

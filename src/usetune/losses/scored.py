@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from usetune.losses import papers
 from usetune.losses.base import MASKED, EmbeddingLoss, check_columns, check_positive
+from usetune.losses.papers import bibtex_of
 from usetune.similarity import AngularSimilarity, cosine_similarity, unit_length
 
 
@@ -24,7 +24,7 @@ class AngularError(EmbeddingLoss):
         ValueError: if Keras has no loss of that name.
     """
 
-    citation = papers.UNIVERSAL_SENTENCE_ENCODER
+    citation = bibtex_of("cer2018universal")
 
     def __init__(self, function: str = "mean_squared_error", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -49,10 +49,6 @@ class AngularError(EmbeddingLoss):
             for name in ("mean_absolute_error", "mean_absolute_percentage_error")
         ]
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "function": self.function}
-
 
 @keras.saving.register_keras_serializable("usetune")
 class CosineSquaredError(EmbeddingLoss):
@@ -61,7 +57,7 @@ class CosineSquaredError(EmbeddingLoss):
     The regression objective of Reimers and Gurevych, "Sentence-BERT", 2019, section 3.
     """
 
-    citation = papers.SENTENCE_BERT
+    citation = bibtex_of("reimers2019sentence")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scores in [-1, 1], (batch, 1), and embeddings (batch, 2, dim) → (batch,)."""
@@ -94,10 +90,6 @@ class _OrderLoss(EmbeddingLoss):
         )
         return ops.logsumexp(ops.append(ops.zeros(1), exponents))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "scale": self.scale}
-
 
 @keras.saving.register_keras_serializable("usetune")
 class CoSENT(_OrderLoss):
@@ -111,7 +103,7 @@ class CoSENT(_OrderLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.COSENT
+    citation = bibtex_of("huang2024cosent")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scores (batch, 1) and embeddings (batch, 2, dim) → a scalar."""
@@ -132,7 +124,7 @@ class AnglE(_OrderLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.ANGLE
+    citation = bibtex_of("li2023angle")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of the batch, a scalar.

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from usetune.losses import papers
 from usetune.losses.base import (
     EmbeddingLoss,
     MarginLoss,
@@ -16,6 +15,7 @@ from usetune.losses.base import (
     same_id,
 )
 from usetune.losses.distances import DISTANCES, distance_between, distances_within
+from usetune.losses.papers import bibtex_of
 
 # The name of the metric that tells the share of the triplets with a loss.
 ACTIVE = "active"
@@ -63,7 +63,7 @@ class Triplet(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.FACENET
+    citation = bibtex_of("schroff2015facenet")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each example.
@@ -98,7 +98,7 @@ class BatchAll(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.BATCH_HARD
+    citation = bibtex_of("hermans2017defense")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
@@ -124,7 +124,7 @@ class BatchSemiHard(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.FACENET
+    citation = bibtex_of("schroff2015facenet")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
@@ -157,7 +157,7 @@ class BatchHard(_TripletLoss):
         **kwargs: name, reduction and dtype of `keras.losses.Loss`.
     """
 
-    citation = papers.BATCH_HARD
+    citation = bibtex_of("hermans2017defense")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
@@ -184,7 +184,7 @@ class BatchHardSoftMargin(EmbeddingLoss):
         ValueError: if ``distance`` is unknown.
     """
 
-    citation = papers.BATCH_HARD
+    citation = bibtex_of("hermans2017defense")
 
     def __init__(self, distance: str = "cosine", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -195,10 +195,6 @@ class BatchHardSoftMargin(EmbeddingLoss):
         """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
         gap, _ = _hardest_gap(self.distance, y_true, y_pred)
         return ops.softplus(gap)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "distance": self.distance}
 
 
 def _positive_pairs(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:

@@ -6,9 +6,9 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from usetune.losses import papers
 from usetune.losses.base import EmbeddingLoss, check_positive
 from usetune.losses.guided import GIST
+from usetune.losses.papers import bibtex_of
 from usetune.losses.ranking import MegaBatchMargin, MultipleNegativesRanking
 from usetune.similarity import unit_length
 
@@ -72,7 +72,7 @@ class Matryoshka(_Wrapper):
         ValueError: if an argument is out of range, or the loss does not qualify.
     """
 
-    citation = papers.MATRYOSHKA
+    citation = bibtex_of("kusupati2022matryoshka")
 
     def __init__(
         self,
@@ -120,10 +120,6 @@ class Matryoshka(_Wrapper):
             for dim, weight in zip(self.dims, self.weights, strict=True)
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "dims": self.dims, "weights": self.weights}
-
 
 @keras.saving.register_keras_serializable("usetune")
 class Cached(_Wrapper):
@@ -145,7 +141,7 @@ class Cached(_Wrapper):
         ValueError: if the loss is another, or ``mini_batch_size`` is not above 0.
     """
 
-    citation = papers.GRADIENT_CACHE
+    citation = bibtex_of("gao2021scaling")
 
     def __init__(
         self, loss: EmbeddingLoss, mini_batch_size: int = 32, **kwargs: Any
@@ -167,10 +163,6 @@ class Cached(_Wrapper):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """What the inner loss gives for the whole batch."""
         return self.loss.call(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "mini_batch_size": self.mini_batch_size}
 
 
 def innermost(loss: EmbeddingLoss) -> EmbeddingLoss:

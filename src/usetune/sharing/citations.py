@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import usetune.losses as losses
-from usetune.losses import papers
+from usetune.losses.papers import bibtex_of
 
 _MULTILINGUAL_USE = """\
 @misc{yang2019multilingual,
@@ -26,7 +26,7 @@ _BERT = """\
 
 _ENCODERS = {
     "UniversalSentenceEncoder": [_MULTILINGUAL_USE],
-    "TransformerEncoder": [_BERT, papers.SENTENCE_BERT],
+    "TransformerEncoder": [_BERT, bibtex_of("reimers2019sentence")],
 }
 
 

@@ -20,7 +20,7 @@ from usetune.training.checkpoint import TrainingState
 from usetune.training.diagnostics import TrainingDiagnostics, check_data
 from usetune.training.model import ExampleEncoder, compiled_model
 from usetune.training.optimizers import matching
-from usetune.training.preparation import Pairs, prepare, training_sets
+from usetune.training.preparation import Pairs, TrainingData, training_sets
 from usetune.training.record import TrainingRecord, describe_run, describe_training
 from usetune.training.training_set import TrainingSet
 
@@ -141,13 +141,17 @@ def fine_tune(
         "loss": loss,
         "batch_size": batch_size,
     }
-    data = prepare(training_sets(pairs, seed, of_one_set), mixing, seed)
+    data = TrainingData(training_sets(pairs, seed, of_one_set), mixing, seed)
     check_data(data.sets, data.training.one_pass, encoder.dim)
     steps = steps_per_epoch or data.training.steps
     stopping = early_stopping or EarlyStopping()
-    settings = {"epochs": epochs, "steps_per_epoch": steps, "mixing": mixing}
-    settings |= asdict(stopping)
-    others = {"frozen": [*frozen], "mixed_precision": mixed_precision}
+    settings = {
+        "epochs": epochs,
+        "steps_per_epoch": steps,
+        "mixing": mixing,
+        "frozen": [*frozen],
+        "mixed_precision": mixed_precision,
+    } | asdict(stopping)
     strategy = training_strategy()
     with strategy.scope():
         student = encoder.compact(data.texts(evaluators))
@@ -162,16 +166,14 @@ def fine_tune(
                 mixed_precision,
                 is_partial=student.count_params() < encoder.count_params(),
             )
-        record = describe_training(
-            encoder, data.sets, model.optimizer, settings | others
-        )
+        record = describe_training(encoder, data.sets, model.optimizer, settings)
         validation = data.validation.validation()
         before = model.evaluate(validation, return_dict=True, verbose=0)
         best = BestEpoch(student, evaluators, stopping, before)
         followers = [best, TrainingDiagnostics(student, data.sets[0].probes())]
         followers += [*_loggers(log_dir), *callbacks]
         if checkpoint is not None:
-            identity = data.identity() | _identity(model, settings, seed, frozen)
+            identity = data.identity() | _identity(model, settings | {"seed": seed})
             state = TrainingState(checkpoint, best, identity)
             state.restore(model)
             followers.append(state)
@@ -208,17 +210,13 @@ def _frozen(encoder: Encoder, patterns: Sequence[str]) -> Iterator[None]:
         variable.trainable = True
 
 
-def _identity(
-    model: ExampleEncoder, settings: Mapping[str, Any], seed: int, frozen: Sequence[str]
-) -> dict[str, str]:
+def _identity(model: ExampleEncoder, settings: Mapping[str, Any]) -> dict[str, str]:
     """Digests that tell what is trained, and how, from others."""
     student = model.encoder
+    settings = {"optimizer": model.optimizer.get_config(), **settings}
     return {
         "encoder": digest_arrays([*student.get_weights(), *student.projections]),
-        "optimizer": digest_settings(model.optimizer.get_config()),
-        "settings": digest_settings(settings),
-        "seed": digest_settings(seed),
-        "frozen": digest_settings([*frozen]),
+        **{name: digest_settings(value) for name, value in settings.items()},
     }
 
 

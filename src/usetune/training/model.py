@@ -147,31 +147,24 @@ def compiled_model(
         ValueError: if the optimizer would move rows that are not there, or `Cached` is
             one of several losses.
     """
-    losses = [own.loss for own in sets]
-    for loss in losses:
-        loss.build(student.dim)
-    cached = [loss for loss in losses if isinstance(loss, Cached)]
-    if cached and len(sets) > 1:
-        raise ValueError("Cached is for a training on one data set")
-    model = ExampleEncoder(
-        student,
-        [layer for loss in losses for layer in loss.layers],
-        cached[0].mini_batch_size if cached else None,
-    )
-    if len(sets) == 1:
-        loss, metrics = sets[0].loss, sets[0].loss.metrics()
-        optimizer = optimizer or sets[0].optimizer(steps)
-    else:
-        columns = [len(own.columns) for own in sets]
-        by_name = {own.name: own.loss for own in sets}
-        loss = LossPerDataSet(by_name, columns, target_shapes)
-        metrics = loss.metrics()
+    loss, *others = [own.loss for own in sets]
+    layers: list[keras.layers.Layer] = []
+    for each in (loss, *others):
+        each.build(student.dim)
+        layers += each.layers
+        if others and isinstance(each, Cached):
+            raise ValueError("Cached is for a training on one data set")
+    if others:
+        loss = LossPerDataSet(sets, target_shapes)
         optimizer = optimizer or FusedAdam(warmup_cosine(1e-4, steps))
+    size = loss.mini_batch_size if isinstance(loss, Cached) else None
+    model = ExampleEncoder(student, layers, size)
+    optimizer = optimizer or sets[0].optimizer(steps)
     if is_partial:
         _check_rowwise(optimizer, model.trainable_variables)
     if mixed_precision:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
+    model.compile(optimizer, loss, metrics=loss.metrics(), jit_compile=False)
     # Built within the first step, it would have that step traced twice.
     model.optimizer.build(model.trainable_variables)
     return model

@@ -1,31 +1,27 @@
 """Several data sets in one training: the loss of each on its own batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from usetune.losses import EmbeddingLoss
+from usetune.training.training_set import TrainingSet
 
 
 class LossPerDataSet(keras.losses.Loss):
     """The loss of the data set that a batch is from.
 
     Args:
-        losses: one for each data set, by its name.
-        columns: how many texts an example of each has.
+        sets: the data sets.
         targets: shape of each one's target, without the batch.
     """
 
     def __init__(
-        self,
-        losses: Mapping[str, EmbeddingLoss],
-        columns: Sequence[int],
-        targets: Sequence[tuple[int, ...]],
+        self, sets: Sequence[TrainingSet], targets: Sequence[tuple[int, ...]]
     ) -> None:
         super().__init__(name="mixture")
-        self.losses, self.columns, self.targets = losses, columns, targets
+        self.sets, self.targets = sets, targets
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Value for one batch.
@@ -37,23 +33,22 @@ class LossPerDataSet(keras.losses.Loss):
         """
         branches = [
             lambda number=number: self._of(number, y_true, y_pred)
-            for number in range(len(self.losses))
+            for number in range(len(self.sets))
         ]
         return tf.switch_case(tf.cast(y_true[0, 0], tf.int32), branches)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """The mean loss of each data set on its own, named loss_ and its name."""
         return [
-            _LossOf(self, number, name=f"loss_{name}")
-            for number, name in enumerate(self.losses)
+            _LossOf(self, number, name=f"loss_{own.name}")
+            for number, own in enumerate(self.sets)
         ]
 
     def _of(self, number: int, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         target = tf.reshape(y_true[:, 1:], (-1, *self.targets[number]))
-        embeddings = tf.ensure_shape(
-            y_pred, (None, self.columns[number], y_pred.shape[2])
-        )
-        return [*self.losses.values()][number](target, embeddings)
+        own = self.sets[number]
+        embeddings = tf.ensure_shape(y_pred, (None, len(own.columns), y_pred.shape[2]))
+        return own.loss(target, embeddings)
 
 
 class _LossOf(keras.metrics.Mean):

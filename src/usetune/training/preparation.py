@@ -1,13 +1,12 @@
 """From what `fine_tune` is given to the batches that it trains on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from usetune.protocols import Evaluator
-from usetune.training.stream import BatchStream, Examples
+from usetune.training.stream import BatchStream
 from usetune.training.training_set import TrainingSet
 
 # One table, or data sets with what belongs to each.
@@ -47,21 +46,28 @@ def training_sets(
     return sets
 
 
-@dataclass(frozen=True)
 class TrainingData:
     """The data sets of a training, their examples, and batches of these.
 
+    Args:
+        sets: the data sets.
+        mixing: see `fine_tune`.
+        seed: of the order of the examples.
+
     Attributes:
         sets: the data sets.
-        examples: of each set those to train on and those to validate on.
         training: batches to train on.
         validation: batches to validate on.
     """
 
-    sets: tuple[TrainingSet, ...]
-    examples: list[tuple[Examples, Examples]]
-    training: BatchStream
-    validation: BatchStream
+    def __init__(self, sets: Sequence[TrainingSet], mixing: str, seed: int) -> None:
+        self.sets = tuple(sets)
+        self._examples = [
+            (own.examples(own.training), own.examples(own.validation)) for own in sets
+        ]
+        training, validation = zip(*self._examples, strict=True)
+        self.training = BatchStream(training, mixing, seed)
+        self.validation = BatchStream(validation, "proportional", seed)
 
     def texts(self, evaluators: Sequence[Evaluator]) -> list[str]:
         """Every text that the training meets."""
@@ -72,19 +78,5 @@ class TrainingData:
         """Digests that tell the data, losses and batches from those of others."""
         return {
             f"data {own.name}".strip(): own.digest([part.targets for part in parts])
-            for own, parts in zip(self.sets, self.examples, strict=True)
+            for own, parts in zip(self.sets, self._examples, strict=True)
         }
-
-
-def prepare(sets: Sequence[TrainingSet], mixing: str, seed: int) -> TrainingData:
-    """Make batches of data sets, see `fine_tune`."""
-    examples = [
-        (own.examples(own.training), own.examples(own.validation)) for own in sets
-    ]
-    training, validation = zip(*examples, strict=True)
-    return TrainingData(
-        sets=tuple(sets),
-        examples=examples,
-        training=BatchStream(training, mixing, seed),
-        validation=BatchStream(validation, "proportional", seed),
-    )

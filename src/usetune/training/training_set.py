@@ -1,6 +1,7 @@
 """One set of training data: its format, split, loss and batches, found once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -163,7 +164,7 @@ class TrainingSet:
             TypeError: if the configuration of the loss holds something else than
                 numbers, texts, arrays, and mappings and lists of them.
         """
-        settings = [type(self.loss).__name__, self.loss.get_config()]
+        settings: list[Any] = [type(self.loss).__name__, self.loss.get_config()]
         settings += [self.batch_sampler, self.batch_size]
         tables = [digest_table(table) for table in (self.training, self.validation)]
         return digest_settings([*tables, digest_arrays(targets), settings])
