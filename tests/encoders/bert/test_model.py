@@ -250,6 +250,13 @@ def test_no_dropout_in_training(tiny):
     np.testing.assert_array_equal(tiny(texts, training=True), tiny(texts))
 
 
+def test_seeding_after_loading_changes_nothing(tiny):
+    before = tiny.encode(TEXTS[:4])
+    keras.utils.set_random_seed(0)
+    assert np.array_equal(tiny.encode(TEXTS[:4]), before)
+    np.testing.assert_allclose(tiny(tf.constant(TEXTS[:4])), before, atol=1e-6)
+
+
 @pytest.mark.parametrize("make", [lambda e: e.copy(), lambda e: e.compact(["one"])])
 def test_copies_are_independent(tiny, make):
     before = tiny.encode(["one, two"])

@@ -176,3 +176,10 @@ def test_tokens_agree_with_the_wheel(base):
         expected = tokenizer.encode(text, out_type=int, add_bos=True, add_eos=True)
         assert base.tokenizer.tokenize([text]).values.numpy().tolist() == expected, text
     assert base.tokenizer.tokenize([""]).to_list() == [[1, 2]]
+
+
+def test_seeding_after_loading_changes_nothing(base):
+    before = base.encode(TEXTS)
+    keras.utils.set_random_seed(0)
+    assert np.array_equal(base.encode(TEXTS), before)
+    np.testing.assert_allclose(base(tf.constant(TEXTS)), before, atol=1e-6)

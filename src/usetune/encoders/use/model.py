@@ -20,7 +20,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from usetune._utils.text import utf8
 from usetune.encoders.base import Encoder
@@ -33,6 +32,7 @@ from usetune.encoders.use.layers import (
     NormalizedSum,
     pad_rows,
 )
+from usetune.encoders.use.tokenizer import sentencepiece_tokenizer
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
@@ -59,9 +59,7 @@ class UniversalSentenceEncoder(Encoder):
         super().__init__(**kwargs)
         self.dim = weights.DIM
         self.sentencepiece = sentencepiece
-        self.tokenizer = tf_text.SentencepieceTokenizer(
-            sentencepiece, add_bos=True, add_eos=True
-        )
+        self.tokenizer = sentencepiece_tokenizer(sentencepiece)
         self.resources = [self.tokenizer]
         self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
         self.ngrams = [

@@ -1,0 +1,36 @@
+"""The SentencePiece tokenizer, in a form that outlives TensorFlow's caches."""
+
+import hashlib
+from typing import Any
+
+import tensorflow_text as tf_text
+from tensorflow_text.python.ops import sentencepiece_tokenizer as implementation
+
+
+def sentencepiece_tokenizer(model: bytes) -> tf_text.SentencepieceTokenizer:
+    """Make a tokenizer that adds the tokens for the start and the end of a text.
+
+    Args:
+        model: the SentencePiece model.
+
+    Returns:
+        A tokenizer: string tensor (batch,) → ragged int32 tensor (batch, tokens).
+    """
+    tokenizer = tf_text.SentencepieceTokenizer(model, add_bos=True, add_eos=True)
+    tokenizer._model_resource = _SharedModel(model, None)
+    return tokenizer
+
+
+class _SharedModel(implementation._SentencepieceModelResource):
+    """A SentencePiece model that tokenizers share by its content.
+
+    TensorFlow Text's own belongs to the kernel that made it, and goes with it when
+    TensorFlow clears its caches, as `keras.utils.set_random_seed` does. A resource
+    with a name stays.
+    """
+
+    def _create_resource(self) -> Any:
+        name = f"usetune_sentencepiece_{hashlib.sha256(self._model).hexdigest()}"
+        return implementation.gen_sentencepiece_tokenizer.sentencepiece_op(
+            model=self._model, shared_name=name
+        )
