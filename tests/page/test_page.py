@@ -1,6 +1,7 @@
 """The page: its lists, tables and pictures, and all of it in a browser."""
 
 import gc
+import http.client
 import os
 import re
 import shutil
@@ -83,6 +84,7 @@ def test_size_of_a_list(monkeypatch):
     ("name", "content", "column", "texts"),
     [
         ("a.txt", "\ufefftitle, one\n\ntitle two\n", None, ["title, one", "title two"]),
+        ("a.txt", "one\x0btext\u2028here\r\ntwo", None, ["one text here", "two"]),
         ("a.csv", 'id,Text\n1,"one, two"\n2,three\n', "Text", ["one, two", "three"]),
         ("a.csv", "code,preferredLabel,label\n1,a,x\n", "preferredLabel", ["a"]),
         ("a.csv", "text,title\nx,a\n", "title", ["a"]),
@@ -191,7 +193,7 @@ def test_labels_of_the_picture():
     ax = figure.axes[0]
     written = [label.get_text() for label in ax.get_yticklabels()]
     cut = "x" * 31 + "…"
-    assert written == [r"costs \$5 or \$6", cut, "y" * 32, "text 4", r"\frac \$"]
+    assert written == ["costs $5 or $6", cut, "y" * 32, "text 4", r"\frac $"]
     assert ax.get_title() == "name"
     cosines = Fixed(0).encode(texts) @ Fixed(0).encode(texts).T
     drawn = ax.collections[0].get_array().reshape(5, 5)
@@ -555,6 +557,24 @@ def test_faults_are_messages(visit, tmp_path):
 def test_only_this_machine_can_call(served):
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.2", served.port), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("127.0.0.1", (200, True)),
+        ("localhost", (200, True)),
+        ("example.org", (400, False)),
+        ("127.0.0.1.example.org", (400, False)),
+    ],
+)
+def test_only_requests_that_name_this_machine_are_answered(served, name, answer):
+    """A name of another site that is pointed at 127.0.0.1 is still another's."""
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port)) as connection:
+        headers = {"Host": f"{name}:{served.port}"}
+        connection.request("GET", "/config", headers=headers)
+        response = connection.getresponse()
+        assert (response.status, b"components" in response.read()) == answer
 
 
 def test_control_c_ends_it(served):

@@ -67,5 +67,5 @@ def test_runs():
     assert (left.get_xlabel(), right.get_xlabel()) == ("mrr", "sts")
     texts = [text.get_text() for text in right.get_legend().get_texts()]
     assert texts == ["base", "pairs", "classes"]
-    with pytest.raises(ValueError, match=r"lack \['auc'\]"):
+    with pytest.raises(ValueError, match=r"runs lacks \['auc'\]"):
         plot_runs(runs, ["auc"], base)

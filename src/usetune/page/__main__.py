@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from usetune._utils.extras import require
 from usetune.data.esco import load_occupations
 from usetune.encoders.loading import USE_MULTILINGUAL, load_encoder
 from usetune.page.layout import CSS, Page, import_gradio
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import gradio
 
 _HOST = "127.0.0.1"
+_NAMES = [_HOST, "localhost"]
 _LARGEST_FILE = "20mb"
 
 
@@ -56,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def serve(page: gradio.Blocks, port: int | None = None) -> None:
     """Serve a page on this machine, until the process ends or ``page.close()``.
 
+    A request that names another host than this machine is refused: a site whose name
+    is pointed at 127.0.0.1 would otherwise read what a visitor has loaded.
+
     Args:
         page: `Page.blocks`.
         port: default: the first free one from 7860 on.
@@ -64,6 +69,8 @@ def serve(page: gradio.Blocks, port: int | None = None) -> None:
         OSError: if the port is taken.
     """
     themes = import_gradio().themes
+    starlette = require("starlette.middleware.trustedhost", "page", "the page")
+    named_here = starlette.TrustedHostMiddleware, (), {"allowed_hosts": _NAMES}
     page.launch(
         server_name=_HOST,
         server_port=port,
@@ -75,6 +82,7 @@ def serve(page: gradio.Blocks, port: int | None = None) -> None:
         run_history=False,
         max_file_size=_LARGEST_FILE,
         enable_monitoring=False,
+        app_kwargs={"middleware": [named_here]},
     )
 
 

@@ -161,9 +161,7 @@ def _label(number: int, text: str) -> str:
     fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
     if any(not any(font.get_char_index(ord(c)) for font in fonts) for c in text):
         return f"text {number}"
-    short = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
-    # Between two dollars, matplotlib reads a formula.
-    return short.replace("$", r"\$")
+    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
 
 
 def as_html(table: pd.DataFrame, caption: str) -> str:

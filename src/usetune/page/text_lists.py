@@ -37,7 +37,7 @@ def text_lines(typed: str) -> list[str]:
     Raises:
         ValueError: if a text is longer than 2,000 characters.
     """
-    return [text for text in _tidied(typed.splitlines(), "your texts") if text]
+    return [text for text in _tidied(typed.split("\n"), "your texts") if text]
 
 
 def text_list(
@@ -67,12 +67,9 @@ def text_list(
             f"{name} must hold 1 to {MOST_TITLES:,} texts. Received: {len(distinct):,}"
         )
     source = f"{name}: {len(distinct):,} texts"
-    for what, more, fewer in (
-        ("empty", tidied, filled),
-        ("repeated", filled, distinct),
-    ):
-        if len(more) > len(fewer):
-            source += f", {len(more) - len(fewer):,} {what} left out"
+    empty, repeated = len(tidied) - len(filled), len(filled) - len(distinct)
+    for what, count in ("empty", empty), ("repeated", repeated):
+        source += f", {count:,} {what} left out" if count else ""
     return TextList(distinct, source, column, columns)
 
 
@@ -100,7 +97,7 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
         raise ValueError(f"{path.name} is empty")
     if path.suffix.lower() == ".txt":
         try:
-            lines = content.decode("utf-8-sig").splitlines()
+            lines = content.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{path.name} is not UTF-8 ({error}); save it as UTF-8 and try again"

@@ -1,11 +1,10 @@
 """A chart of titles' associations with gender, before and after training."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from usetune.plots.columns import check_columns
+from usetune.plots.drawing import AS_TEXT, add_legend, axes, check_table, write
 
 
 def plot_association(
@@ -27,25 +26,22 @@ def plot_association(
         The Axes drawn on.
 
     Raises:
-        ValueError: if a column is missing.
+        ValueError: if a column is missing or has a gap, or a number is not finite.
     """
-    check_columns(table, "table", ["title", "base", "tuned"])
-    if ax is None:
-        size = 6.5, 1.5 + 0.22 * len(table)
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+    table = check_table(table, "table", ["base", "tuned"], ["title"])
+    ax = axes(ax, 6.5, 1.5 + 0.22 * len(table))
     table = table.sort_values("base", kind="stable")
     places = np.arange(len(table))
     ax.hlines(places, table["base"], table["tuned"], color="C0", alpha=0.5, zorder=1)
     ax.axvline(0, color="black", lw=0.8, linestyle="--")
-    for column, name, face in zip(
-        ("base", "tuned"), names, ("white", "C0"), strict=True
-    ):
-        ax.scatter(
-            table[column], places, facecolor=face, edgecolor="C0", label=name, zorder=2
-        )
-    ax.set_yticks(places, table["title"])
-    ax.set(xlabel="← nearer to male     association     nearer to female →")
-    ax.set_title(title)
+    base, tuned = names
+    dots = [
+        ax.scatter(table["base"], places, c="white", ec="C0", label=base, zorder=2),
+        ax.scatter(table["tuned"], places, c="C0", ec="C0", label=tuned, zorder=2),
+    ]
+    ax.set_yticks(places, table["title"], **AS_TEXT)
+    xlabel = "← nearer to male     association     nearer to female →"
+    write(ax, title=title, xlabel=xlabel)
     ax.grid(axis="x", alpha=0.3)
-    ax.legend()
+    add_legend(ax, dots)
     return ax

@@ -2,12 +2,11 @@
 
 from itertools import cycle
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from usetune.plots.columns import check_columns
+from usetune.plots.drawing import add_legend, axes, check_table, write
 
 
 def plot_sizes(
@@ -31,41 +30,38 @@ def plot_sizes(
         The Axes drawn on.
 
     Raises:
-        ValueError: if a column is missing.
+        ValueError: if a column is missing or has a gap, or a number is not finite.
     """
-    wanted = ["dim", "precision", "bytes", figure, *([group] if group else [])]
-    check_columns(table, "table", wanted)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    table = check_table(table, "table", ["dim", "bytes", figure], ["precision", group])
+    ax = axes(ax, 8, 4.5)
     colors = {name: f"C{i}" for i, name in enumerate(table["precision"].unique())}
     parts = table.groupby(group, sort=False) if group else [("", table)]
+    drawn = []
     for (name, part), style in zip(parts, cycle(("-", "--", ":", "-.")), strict=False):
         for precision, line in part.groupby("precision", sort=False):
             line = line.sort_values("bytes")
-            label = f"{precision} ({name})" if group else precision
-            ax.plot(
+            color = colors[precision]
+            drawn += ax.plot(
                 line["bytes"],
                 line[figure],
+                style,
                 marker="o",
-                label=label,
-                color=colors[precision],
-                linestyle=style,
+                color=color,
+                label=f"{precision} ({name})" if group else precision,
             )
-            for size, value, dim in zip(
-                line["bytes"], line[figure], line["dim"], strict=True
-            ):
+            for _, point in line.iterrows():
                 ax.annotate(
-                    f"{dim}",
-                    (size, value),
+                    f"{point['dim']}",
+                    (point["bytes"], point[figure]),
                     xytext=(3, -10),
                     textcoords="offset points",
                     fontsize=7,
-                    color=colors[precision],
+                    color=color,
                 )
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.set(xlabel="bytes per embedding", ylabel=figure)
+    write(ax, xlabel="bytes per embedding", ylabel=figure)
     ax.grid(alpha=0.3)
     # Beside the picture: points lie in all of its corners.
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    add_legend(ax, drawn, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax

@@ -7,10 +7,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+
+from usetune.plots.drawing import AS_TEXT, add_legend, axes, finite, shown, write
 
 METHODS = ("pca", "tsne")
 # So many colours can be told apart.
@@ -39,11 +42,12 @@ def map_2d(embeddings: np.ndarray, method: str = "pca", seed: int = 0) -> np.nda
         float array (n, 2), centred.
 
     Raises:
-        ValueError: if the method is none of these, or the shape does not fit.
+        ValueError: if the method is none of these, the shape does not fit, or a number
+            is not finite.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}. Received: {method!r}")
-    embeddings = np.asarray(embeddings, np.float64)
+    embeddings = finite("embeddings", embeddings).astype(np.float64)
     if embeddings.ndim != 2 or len(embeddings) < _FEWEST or embeddings.shape[1] < 2:
         raise ValueError(
             f"embeddings must have the shape (n, dim), n at least {_FEWEST}, dim at "
@@ -79,14 +83,13 @@ def plot_map(
         The Axes drawn on.
 
     Raises:
-        ValueError: if the sizes do not fit, a group is missing, or there are too many.
+        ValueError: if the sizes do not fit, a group is missing, there are too many, or
+            a number is not finite.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 5.5), layout="constrained")
-    points = np.asarray(points)
+    points = finite("points", points)
+    ax = axes(ax, 8, 5.5)
     rows = [] if texts is None else spread(points, max_labels)
-    _draw(ax, points, groups, texts, rows, title)
-    _legend(ax)
+    _legend(ax, _draw(ax, points, groups, texts, rows, title))
     return ax
 
 
@@ -116,22 +119,23 @@ def plot_map_comparison(
         Array of the two Axes.
 
     Raises:
-        ValueError: if the sizes do not fit, a group is missing, or there are too many.
+        ValueError: if the sizes do not fit, a group is missing, there are too many, or
+            a number is not finite.
     """
-    base, tuned = np.asarray(base), np.asarray(tuned)
+    base, tuned = finite("base", base), finite("tuned", tuned)
     if base.shape != tuned.shape:
         raise ValueError(
             "base and tuned must be maps of the same texts. "
             f"Received: shapes {base.shape} and {tuned.shape}"
         )
-    _, axes = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
+    _, pair = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
     rows = [] if texts is None else spread(base, max_labels)
     turn, _ = orthogonal_procrustes(_centred(tuned), _centred(base))
     maps = base, _centred(tuned) @ turn
-    for ax, points, title in zip(axes, maps, titles, strict=True):
-        _draw(ax, points, groups, texts, rows, title)
-    _legend(axes[1])
-    return axes
+    for ax, points, title in zip(pair, maps, titles, strict=True):
+        drawn = _draw(ax, points, groups, texts, rows, title)
+    _legend(pair[1], drawn)
+    return pair
 
 
 def spread(points: np.ndarray, count: int) -> list[int]:
@@ -161,8 +165,9 @@ def _draw(
     texts: Sequence[str] | None,
     rows: Sequence[int],
     title: str,
-) -> None:
-    numbers, names = pd.factorize(pd.Series(groups), sort=True)
+) -> list[PathCollection]:
+    """Draw a map without its legend; the dots of each group."""
+    numbers, names = pd.factorize(pd.Series(groups, dtype=object), sort=True)
     fitting = [len(groups), len(groups if texts is None else texts)]
     if np.shape(points) != (len(groups), 2) or fitting[0] != fitting[1]:
         raise ValueError(
@@ -176,10 +181,12 @@ def _draw(
         )
     # Small dots for many points, so that they do not hide each other.
     size = float(np.clip(6000 / len(points), 8, 40))
+    dots = []
     for number, name in enumerate(names):
         x, y = points[numbers == number].T
-        ax.scatter(x, y, s=size, color=f"C{number}", alpha=0.7, lw=0, label=name)
-    middle, labels = np.mean(ax.get_xlim()), list(texts) if texts is not None else []
+        color = f"C{number}"
+        dots.append(ax.scatter(x, y, size, color, alpha=0.7, lw=0, label=name))
+    middle, labels = np.mean(ax.get_xlim()), shown([] if texts is None else texts)
     for row in rows:
         # Towards the middle, so that labels stay within the picture.
         side = -1 if points[row, 0] > middle else 1
@@ -191,16 +198,18 @@ def _draw(
             textcoords="offset points",
             ha="right" if side < 0 else "left",
             fontsize=8,
-            parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.5},
+            **AS_TEXT,
         )
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set(title=title, xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[])
+    write(ax, title=title)
+    return dots
 
 
-def _legend(ax: Axes) -> None:
-    legend = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    for handle in legend.legend_handles:
+def _legend(ax: Axes, dots: list[PathCollection]) -> None:
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
+    for handle in add_legend(ax, dots, **beside).legend_handles:
         plt.setp(handle, sizes=[40], alpha=1)
 
 

@@ -7,10 +7,13 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from usetune.similarity import cosine_similarity
+from usetune.plots.drawing import AS_TEXT, axes, finite, shown, write
+from usetune.similarity import unit_length
 
 # Cells carry their value up to so many labels.
 _MOST_ANNOTATED = 15
+# Inches of a side: a larger picture takes gigabytes when it is drawn.
+_LONGEST = 100.0
 
 
 def plot_similarity(
@@ -30,29 +33,32 @@ def plot_similarity(
         features: float array (n, dim), of any length.
         rotation: of the labels below, in degrees.
         title: above the heatmap.
-        ax: where to draw. Default: a new figure, sized to the number of labels.
+        ax: where to draw. Default: a new figure, sized to the number of labels up to
+            277, where it has 100 inches.
 
     Returns:
         The Axes drawn on.
 
     Raises:
-        ValueError: if ``labels`` and ``features`` do not fit.
+        ValueError: if ``labels`` and ``features`` do not fit, or a number is not
+            finite.
     """
-    features = np.asarray(features)
+    features = finite("features", features)
     if features.ndim != 2 or len(labels) != len(features):
         raise ValueError(
             f"features must be (labels, dim) with {len(labels)} labels. "
             f"Received: shape {features.shape}"
         )
-    if ax is None:
-        side = _side(labels)
-        _, ax = plt.subplots(figsize=(side, side), layout="constrained")
-    cosines = np.asarray(cosine_similarity(features[:, None], features[None]))
-    few = len(labels) <= _MOST_ANNOTATED
+    ax = axes(ax, _side(labels), _side(labels))
+    unit = np.asarray(unit_length(features))
+    cosines = unit @ unit.T
+    names, few = shown(labels), len(labels) <= _MOST_ANNOTATED
+    # seaborn measures labels before they can be declared to be text.
+    escaped = [name.replace("$", r"\$") for name in names]
     sns.heatmap(
         cosines,
-        xticklabels=list(labels),
-        yticklabels=list(labels),
+        xticklabels=escaped,
+        yticklabels=escaped,
         vmin=0,
         vmax=1,
         cmap="YlOrRd",
@@ -64,9 +70,9 @@ def plot_similarity(
         cbar_kws={"label": "cosine similarity", "fraction": 0.046, "pad": 0.03},
         ax=ax,
     )
-    ax.tick_params(axis="x", rotation=rotation)
-    ax.tick_params(axis="y", rotation=0)
-    ax.set_title(title)
+    ax.set_xticklabels(names, rotation=rotation, **AS_TEXT)
+    ax.set_yticklabels(names, rotation=0, **AS_TEXT)
+    write(ax, title=title)
     return ax
 
 
@@ -93,12 +99,12 @@ def plot_similarity_comparison(
         ValueError: if ``labels`` and the arrays do not fit.
     """
     side = _side(labels)
-    _, axes = plt.subplots(1, 2, figsize=(2 * side, side), layout="constrained")
-    for ax, features, title in zip(axes, (base, tuned), titles, strict=True):
+    _, pair = plt.subplots(1, 2, figsize=(2 * side, side), layout="constrained")
+    for ax, features, title in zip(pair, (base, tuned), titles, strict=True):
         plot_similarity(labels, features, rotation, title, ax)
-    return axes
+    return pair
 
 
 def _side(labels: Sequence[str]) -> float:
     """Inches of a heatmap's side that keep the labels readable."""
-    return 3 + 0.35 * len(labels)
+    return min(3 + 0.35 * len(labels), _LONGEST)

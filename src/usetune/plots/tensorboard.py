@@ -9,8 +9,8 @@ import pandas as pd
 from tensorboard.plugins.projector import ProjectorConfig, visualize_embeddings
 
 from usetune._utils.files import check_new, replacing
-from usetune._utils.text import utf8
 from usetune._utils.warn import warn
+from usetune.plots.drawing import finite, shown
 
 _METADATA = "metadata.tsv"
 _EMPTY = "(empty)"
@@ -83,8 +83,7 @@ def _check(
                 f"embeddings[{name!r}] must have the shape ({len(texts)}, dim), dim at "
                 f"least 2. Received: {shape}"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"embeddings[{name!r}] must be finite numbers")
+        finite(f"embeddings[{name!r}]", array)
         if not re.fullmatch(r"[\w.-]+", name) or name.lower() == Path(_METADATA).stem:
             raise ValueError(
                 "names of embeddings must be letters, digits, dots, dashes and "
@@ -101,10 +100,7 @@ def _metadata_lines(texts: Sequence[str], metadata: pd.DataFrame | None) -> str:
     columns = {"text": texts}
     for name, cells in {} if metadata is None else metadata.items():
         columns[str(name)] = ["" if pd.isna(cell) else str(cell) for cell in cells]
-    # To UTF-8 and back: a lone surrogate cannot be written to a file.
-    columns = {
-        name: [cell.decode() for cell in utf8(cells)] for name, cells in columns.items()
-    }
+    columns = {name: shown(cells) for name, cells in columns.items()}
     table = pd.DataFrame(columns, dtype=object)
     flat = table.map(_one_line).rename(columns=_one_line)
     replaced = int((flat.to_numpy() != table.to_numpy()).sum())

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from usetune.plots.columns import check_columns
+from usetune.plots.drawing import AS_TEXT, add_legend, axes, check_table, write
 
 
 def plot_curves(
@@ -20,7 +20,8 @@ def plot_curves(
     """Draw values by epoch, a line for each name.
 
     Args:
-        curves: name → the values of epochs 1, 2, …; they may differ in length.
+        curves: name → the values of epochs 1, 2, …; they may differ in length. An
+            epoch whose value is NaN is a gap.
         ylabel: what the values are.
         title: above the picture.
         ax: where to draw. Default: a new figure.
@@ -28,13 +29,13 @@ def plot_curves(
     Returns:
         The Axes drawn on.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    ax = axes(ax, 6, 3.5)
+    drawn = []
     for name, values in curves.items():
-        ax.plot(range(1, len(values) + 1), values, marker=".", label=name)
-    ax.set(xlabel="epoch", ylabel=ylabel, title=title)
+        drawn += ax.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    write(ax, xlabel="epoch", ylabel=ylabel, title=title)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend()
+    add_legend(ax, drawn)
     return ax
 
 
@@ -61,23 +62,17 @@ def plot_trade_off(
         The Axes drawn on.
 
     Raises:
-        ValueError: if a column is missing.
+        ValueError: if a column is missing or has a gap, or a number is not finite.
     """
-    wanted = [name for name in (x, y, label, group) if name is not None]
-    check_columns(points, "points", wanted)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+    points = check_table(points, "points", [x, y, label], [group])
+    ax = axes(ax, 6.5, 4.5)
     lines = points.groupby(group, sort=False) if group else [(None, points)]
+    ends, drawn = [f"{y}_low", f"{y}_high"], []
     for name, line in lines:
-        drawn = ax.plot(line[x], line[y], marker="o", label=name)[0]
-        if {f"{y}_low", f"{y}_high"} <= {*points.columns}:
-            ax.vlines(
-                line[x],
-                line[f"{y}_low"],
-                line[f"{y}_high"],
-                color=drawn.get_color(),
-                alpha=0.4,
-            )
+        drawn += ax.plot(line[x], line[y], marker="o", label=name)
+        if {*ends} <= {*points.columns}:
+            low, high = (line[end] for end in ends)
+            ax.vlines(line[x], low, high, color=drawn[-1].get_color(), alpha=0.4)
         for row in line.to_dict("records"):
             ax.annotate(
                 f"{row[label]:g}",
@@ -86,9 +81,9 @@ def plot_trade_off(
                 textcoords="offset points",
                 fontsize=8,
             )
-    ax.set(xlabel=x, ylabel=y)
+    write(ax, xlabel=x, ylabel=y)
     if group:
-        ax.legend(title=group)
+        add_legend(ax, drawn, title=group)
     return ax
 
 
@@ -117,37 +112,35 @@ def plot_runs(
         The Axes, one for each figure.
 
     Raises:
-        ValueError: if a column or a figure of the base is missing.
+        ValueError: if a column or a figure of the base is missing or has a gap, or a
+            number is not finite.
     """
-    missing = {name, group, *figures} - {*runs.columns} | {*figures} - {*base}
-    if missing:
-        raise ValueError(f"runs or base lack {sorted(missing)}")
+    runs = check_table(runs, "runs", figures, [name, group])
+    check_table(pd.DataFrame([base]), "base", figures)
     lines = list(runs.groupby([group, name], sort=False))
     groups = list(dict.fromkeys(key[0] for key, _ in lines))
     # A gap of half a line between groups.
     places = [
         line + 0.5 * groups.index(own) for line, ((own, _), _) in enumerate(lines)
     ]
-    _, axes = plt.subplots(
-        1,
-        len(figures),
-        figsize=(1.5 + 4 * len(figures), 1.2 + 0.3 * places[-1]),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, figure in zip(axes[0], figures, strict=True):
+    size = 1.5 + 4 * len(figures), 1.2 + 0.3 * places[-1]
+    row = plt.figure(figsize=size, layout="constrained").subplots(
+        1, len(figures), sharey=True, squeeze=False
+    )[0]
+    for ax, figure in zip(row, figures, strict=True):
         ax.axvline(base[figure], color="black", linestyle="--", label="base")
         for place, ((own, _), line) in zip(places, lines, strict=True):
             color = f"C{groups.index(own)}"
             values = line[figure]
             ax.plot(values, [place] * len(line), "o", color=color, alpha=0.5)
             ax.vlines(values.mean(), place - 0.35, place + 0.35, color=color, lw=3)
-        ax.set(xlabel=figure)
+        write(ax, xlabel=figure)
         ax.grid(axis="x", alpha=0.3)
-    axes[0, 0].set_yticks(places, [key[1] for key, _ in lines])
-    axes[0, 0].invert_yaxis()
-    for own in groups:
-        axes[0, -1].plot([], [], "o", color=f"C{groups.index(own)}", label=own)
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return axes[0]
+    row[0].set_yticks(places, [key[1] for key, _ in lines], **AS_TEXT)
+    row[0].invert_yaxis()
+    dots = [
+        row[-1].plot([], [], "o", color=f"C{number}", label=own)[0]
+        for number, own in enumerate(groups)
+    ]
+    add_legend(row[-1], dots, loc="center left", bbox_to_anchor=(1, 0.5))
+    return row
