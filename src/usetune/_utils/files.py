@@ -1,75 +1,83 @@
-"""Writing files so that an interrupted write leaves the old one whole."""
+"""Writing files so that an interrupted write leaves the old one whole, and no other."""
 
 import errno
+import fcntl
+import glob
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-# Ends the name of the hidden folder that holds a folder while it is replaced.
-_ASIDE = ".old"
+from usetune._utils.paths import expand
+
+# Ends the names of our hidden folders, so that nobody else's is taken for one.
+_ENDING = ".usetune"
+# Ends the name of an old folder that is removed: half of it must not be moved back.
+_DONE = ".done"
+# Why a system stops writing, whatever a library makes of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextmanager
 def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a path to write to; when the block ends well, rename it to ``path``.
 
-    The temporary path lies beside ``path``, so the rename is atomic. What was written
-    is on the disk before the rename, and the rename before the block is left. If the
-    block raises, ``path`` stays as it was.
+    The temporary path lies in a hidden folder beside ``path``, so the rename is atomic.
+    What was written is on the disk before the rename, and the rename before the block
+    is left. If the block raises, ``path`` stays as it was. What a killed process
+    leaves, the next call for the same path removes, see `clean`.
 
     Args:
         path: the file or folder to create. A file is replaced; a folder must not
             exist or be empty.
         overwrite: replace a folder that is not empty, too. No system renames over one:
-            it is first moved to a hidden folder beside it, and back if the new one
-            cannot take its place. If the process is killed between the two, `restore`
-            moves it back; the next call with ``overwrite`` begins with that.
+            it is first moved to the hidden folder, and back if the new one cannot take
+            its place.
 
     Yields:
         A path that does not exist yet, of the same name, in a folder of its own.
 
     Raises:
-        OSError: if it cannot be written, or not be renamed.
+        OSError: if it cannot be written, or not be renamed; where the disk is full, the
+            one error for whatever a library raised.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        restore(path)
-    with tempfile.TemporaryDirectory(
-        dir=path.parent, prefix=f".{path.name}."
-    ) as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        _sync(temporary)
-        if overwrite and not is_new(path) and path.is_dir():
-            _swap(temporary, path)
-        else:
-            os.replace(temporary, path)
-            _sync_folder(path.parent)
+    path = expand(path)
+    with _hidden_folder(path) as folder:
+        temporary, old = folder / path.name, _aside(folder, path)
+        try:
+            yield temporary
+            _sync(temporary)
+        except Exception as error:
+            for code in _FULL:
+                if os.strerror(code) in str(error):
+                    raise _refusal(path, code) from error
+            raise
+        if overwrite and path.is_dir():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        _sync_one(path.parent)
+        if old.exists():
+            os.replace(old, old.with_suffix(_DONE))
 
 
-def restore(path: str | Path) -> None:
-    """Undo what a process left that was killed while it replaced a folder.
+def clean(path: str | Path) -> None:
+    """Undo what processes left that were killed while they wrote a file or folder.
 
-    Where the new folder has not taken its place, the old one is moved back; else the
-    old one is removed.
+    Where the new folder has not taken its place, the old one is moved back. What a
+    process is writing now is left alone: it holds a lock. File systems without locks
+    are not cleaned.
 
     Args:
-        path: of the folder.
+        path: of the file or folder.
     """
-    path = Path(path)
-    # tempfile puts eight such characters in between.
-    ours = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{re.escape(_ASIDE)}")
-    if not path.parent.is_dir():
-        return
-    for aside in [x for x in path.parent.iterdir() if ours.fullmatch(x.name)]:
-        if is_new(path) and (aside / path.name).exists():
-            os.replace(aside / path.name, path)
-        shutil.rmtree(aside, ignore_errors=True)
+    path = expand(path)
+    pattern = f".{glob.escape(path.name)}.{'?' * 8}{_ENDING}"
+    for folder in path.parent.glob(pattern):
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_left:
+            if is_left:
+                _settle(folder, path)
 
 
 def is_new(path: str | Path) -> bool:
@@ -84,57 +92,100 @@ def check_new(filepath: str | Path) -> None:
     Raises:
         FileExistsError: naming it.
     """
-    restore(filepath)
-    if not is_new(filepath):
+    clean(filepath)
+    if not is_new(expand(filepath)):
         raise FileExistsError(f"a new folder is needed; {filepath} exists")
 
 
-def _swap(new: Path, path: Path) -> None:
-    """Put a folder in the place of another, then delete the other."""
-    aside = Path(
-        tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_ASIDE)
-    )
-    old = aside / path.name
-    try:
-        os.replace(path, old)
-        os.replace(new, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        if not path.exists():
-            os.replace(old, path)
-        raise
-    finally:
-        if path.exists():
-            shutil.rmtree(aside)
+def check_room(path: str | Path, size: int) -> None:
+    """Refuse a path that cannot be written, before there is something to lose.
+
+    Args:
+        path: of a file or folder.
+        size: bytes that it will need.
+
+    Raises:
+        OSError: naming the path and the reason.
+    """
+    path = expand(path)
+    with _hidden_folder(path):
+        free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise OSError(
+            errno.ENOSPC,
+            f"cannot write {path}: {size / 1e6:,.1f} MB are needed, and "
+            f"{free / 1e6:,.1f} MB are free",
+        )
+
+
+@contextmanager
+def _hidden_folder(path: Path) -> Iterator[Path]:
+    """A folder beside a path, locked until it is removed."""
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            clean(path)
+            folder = _locked_folder(path, stack)
+        except OSError as error:
+            raise _refusal(path, error.errno or errno.EIO) from error
+        stack.callback(_settle, folder, path)
+        yield folder
+
+
+def _locked_folder(path: Path, stack: ExitStack) -> Path:
+    while True:
+        folder = Path(tempfile.mkdtemp(_ENDING, f".{path.name}.", path.parent))
+        stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+        # `clean` of another process may have been quicker than the lock.
+        if folder.exists():
+            return folder
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[bool]:
+    """Hold a folder's lock, which the system gives back when a process is killed.
+
+    Yields:
+        False if another holds it, the folder is gone, or the system has no locks.
+    """
+    with ExitStack() as stack:
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, how)
+            is_held = True
+        except OSError:
+            is_held = False
+        yield is_held
+
+
+def _settle(folder: Path, path: Path) -> None:
+    """Remove a hidden folder; an old one in it goes back if nothing came instead."""
+    old = _aside(folder, path)
+    if old.exists():
+        os.replace(old, path if is_new(path) else old.with_suffix(_DONE))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _aside(folder: Path, path: Path) -> Path:
+    """Where a folder waits until another has its place."""
+    return folder / f"{path.name}.old"
+
+
+def _refusal(path: Path, code: int) -> OSError:
+    return OSError(code, f"cannot write {path}: {os.strerror(code)}")
 
 
 def _sync(path: Path) -> None:
     """Wait until a file, or a folder with all in it, is on the disk."""
-    if not path.is_dir():
-        _sync_file(path)
-        return
-    for folder, _, names in os.walk(path, topdown=False):
-        for name in names:
-            _sync_file(Path(folder, name))
-        _sync_folder(Path(folder))
+    if path.is_dir():
+        for inner in path.iterdir():
+            _sync(inner)
+    _sync_one(path)
 
 
-def _sync_file(path: Path) -> None:
-    # Windows wants a file that may be written.
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk, where a system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        # Windows opens no folders.
-        return
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:

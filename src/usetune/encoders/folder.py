@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from usetune._utils.files import check_new, is_new, replacing, restore
+from usetune._utils.files import check_new, clean, is_new, replacing
 from usetune._utils.manifest import ManifestError, ManifestFormat
 from usetune._utils.versions import package_versions
 
@@ -80,7 +80,7 @@ def _check_replaceable(path: Path) -> None:
     Raises:
         FileExistsError: naming what else is there.
     """
-    restore(path)
+    clean(path)
     if is_new(path):
         return
     refused = f"only a folder that save() wrote is replaced; {path}"
