@@ -98,7 +98,9 @@ def test_other_arrays(path, changes, message):
 
 
 def test_objects(path):
-    np.savez(path.with_suffix(".npz"), **{**content(), "state": np.array({"a": 1})})
+    sums = np.zeros(2, np.uint8)
+    arrays = {**content(), "state": np.array({"a": 1}), "sha256": sums}
+    np.savez(path.with_suffix(".npz"), **arrays)
     refused(path.with_suffix(".npz"), "state must be of str .*Received: object")
 
 
@@ -137,6 +139,37 @@ def header_of(shape, dtype="<f4"):
 def test_members_that_are_no_arrays_or_shorter_ones(path, change, message):
     rewritten(path, "weights/1.npy", change)
     refused(path, message)
+
+
+def test_sums(path):
+    """What a member holds is what was written, though its CRC is right again."""
+    rewritten(path, "weights/1.npy", lambda data: data[:-2] + b"\0A")
+    refused(path, "weights/1 is not what was written: its SHA-256 is another")
+    # Only what is read is looked at.
+    only = read_arrays(path, {"state": SPECS["state"]}, only=True)
+    assert only == {"state": '{"é": 1}'}
+    write_arrays(path, content())
+    whole = path.read_bytes()
+    lost = {"best/0": "it lacks .'best/0'", "sha256": "expected the arrays"}
+    for name, message in lost.items():
+        path.write_bytes(whole)
+        with zipfile.ZipFile(path) as archive:
+            members = {own: archive.read(own) for own in archive.namelist()}
+        del members[f"{name}.npy"]
+        with zipfile.ZipFile(path, "w") as archive:
+            for own, data in members.items():
+                archive.writestr(own, data)
+        refused(path, message)
+
+
+def test_the_directory_asks_for_more_memory_than_there_is(path):
+    rewritten(path, "best/0.npy", lambda _: header_of((2**28,), "<i8"))
+    data = bytearray(path.read_bytes())
+    # Both sizes in the directory of the archive, where the name comes last.
+    at = data.rindex(b"best/0.npy") - 26
+    data[at : at + 8] = struct.pack("<II", 2**31 + 128, 2**31 + 128)
+    path.write_bytes(data)
+    refused(path, "its arrays need .* bytes, more than it has")
 
 
 def test_a_header_asks_for_more_memory_than_there_is(path):

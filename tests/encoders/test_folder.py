@@ -386,8 +386,9 @@ def test_the_old_folder_survives(tiny, tmp_path, monkeypatch, where, error):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_whose_replacing_was_killed_is_there_again(tiny, tmp_path, overwrite):
     tiny.save(tmp_path / "saved")
-    (tmp_path / ".saved.12345678.old").mkdir()
-    (tmp_path / "saved").rename(tmp_path / ".saved.12345678.old" / "saved")
+    left = tmp_path / ".saved.12345678.usetune"
+    left.mkdir()
+    (tmp_path / "saved").rename(left / "saved.old")
     if overwrite:
         tiny.truncate(3).save(tmp_path / "saved", overwrite=True)
     else:

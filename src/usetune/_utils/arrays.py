@@ -1,7 +1,9 @@
 """Reading and writing named arrays: an ``.npz`` file, checked before it is loaded."""
 
 import errno
+import json
 import math
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +12,16 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from usetune._utils.digest import digest
 from usetune._utils.files import replacing
+from usetune._utils.paths import expand
 
 _HEADERS = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
+# Holds the SHA-256 of each array by its name, as JSON.
+_SUMS = "sha256"
 
 
 class ArraySpec(NamedTuple):
@@ -42,8 +48,10 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
         path: the file, of any suffix.
         arrays: by their names, without objects.
     """
+    sums = json.dumps({name: digest(array) for name, array in arrays.items()})
+    listing = np.frombuffer(sums.encode(), np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **arrays, **{_SUMS: listing})
 
 
 def read_arrays(
@@ -52,7 +60,7 @@ def read_arrays(
     """Read the arrays that a file is known to hold, and refuse every other file.
 
     Names, dtypes and shapes are compared before memory is taken, which an array then
-    needs no more of than the file has bytes.
+    needs no more of than the file has bytes, and the SHA-256 of each when it is read.
 
     Args:
         path: what `write_arrays` wrote.
@@ -68,7 +76,7 @@ def read_arrays(
         ValueError: naming the file, and what is wrong with it: it is cut or changed,
             is no file of arrays, holds others, or numbers that are not finite.
     """
-    with open(path, "rb") as file:
+    with open(expand(path), "rb") as file:
         try:
             return _read(file, specs, only)
         # Damage makes zipfile, NumPy and the tokenizer of NumPy's headers raise errors
@@ -84,40 +92,45 @@ def _read(
     file: IO[bytes], specs: Mapping[str, ArraySpec], only: bool
 ) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
-        members = {info.filename: info for info in archive.infolist()}
-        names = {f"{name}.npy": name for name in specs}
-        missing = [
-            name
-            for member, name in names.items()
-            if member not in members and not specs[name].optional
-        ]
-        others = [member for member in members if member not in names]
-        if missing or (others and not only) or len(members) < len(archive.infolist()):
+        members = archive.namelist()
+        specs = {
+            name: spec
+            for name, spec in {**specs, _SUMS: ArraySpec("uint8", (None,))}.items()
+            if not spec.optional or f"{name}.npy" in members
+        }
+        known = {f"{name}.npy" for name in specs}
+        others = not only and known != {*members}
+        if others or not known <= {*members} or len({*members}) < len(members):
             raise ValueError(
                 f"expected the arrays {list(specs)}, each once. Received: "
-                f"{archive.namelist()[:50]}"
+                f"{members[:50]}"
             )
-        present = {name: member for member, name in names.items() if member in members}
         lengths: dict[str, int] = {}
-        for name, member in present.items():
-            _check_header(archive, members[member], name, specs[name], lengths)
+        for name, spec in specs.items():
+            _check_header(archive, name, spec, lengths)
+        size = sum(info.file_size for info in archive.infolist())
+        if size > os.fstat(file.fileno()).st_size:
+            raise ValueError(f"its arrays need {size} bytes, more than it has")
         arrays = {}
-        for name, member in present.items():
-            with archive.open(member) as content:
+        for name, spec in specs.items():
+            with archive.open(f"{name}.npy") as content:
                 arrays[name] = npy.read_array(content, allow_pickle=False)
-            if specs[name].finite and not np.isfinite(arrays[name]).all():
+            if spec.finite and not np.isfinite(arrays[name]).all():
                 raise ValueError(f"{name} must be finite")
+    sums = json.loads(arrays.pop(_SUMS).tobytes())
+    for name, array in arrays.items():
+        if sums.pop(name, None) != digest(array):
+            raise ValueError(f"{name} is not what was written: its SHA-256 is another")
+    if sums and not only:
+        raise ValueError(f"it lacks {list(sums)}")
     return arrays
 
 
 def _check_header(
-    archive: zipfile.ZipFile,
-    info: zipfile.ZipInfo,
-    name: str,
-    spec: ArraySpec,
-    lengths: dict[str, int],
+    archive: zipfile.ZipFile, name: str, spec: ArraySpec, lengths: dict[str, int]
 ) -> None:
     """Compare what a member says of its array; add to the lengths of named axes."""
+    info = archive.getinfo(f"{name}.npy")
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{name} must not be compressed")
     with archive.open(info) as content:

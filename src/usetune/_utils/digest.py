@@ -2,102 +2,63 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 
-def digest_table(table: pd.DataFrame) -> str:
-    """SHA-256 of a table's columns and cells, without its index.
-
-    Args:
-        table: its cells are texts, numbers or None.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    sha = hashlib.sha256(repr(list(table.columns)).encode())
-    sha.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return sha.hexdigest()
-
-
-def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 of arrays, in their order: dtype, shape and values of each.
-
-    Args:
-        arrays: of any shape, and any dtype but object.
-
-    Returns:
-        64 hexadecimal digits.
-
-    Raises:
-        TypeError: if one is no array, or an array of objects.
-    """
-    digests = []
-    for number, array in enumerate(arrays):
-        if not isinstance(array, np.ndarray):
-            raise _unknown(array, f"arrays[{number}]", "an array")
-        digests.append(_of_array(array, f"arrays[{number}]"))
-    return _sha("arrays", *digests).hex()
-
-
-def digest_settings(settings: Any) -> str:
-    """SHA-256 of settings, but for the names that Keras numbers within a process.
+def digest(value: Any) -> str:
+    """SHA-256 of a value, but for the names that Keras numbers within a process.
 
     A list and a tuple of the same are the same, and so are mappings in another order
-    and numbers of NumPy and of Python.
+    and numbers of NumPy and of Python. Of an array dtype, shape and values count, of a
+    table columns and cells, not the index.
 
     Args:
-        settings: None, a bool, a number, a text, bytes, an array, or mappings, lists
-            and tuples of these, one in another. The key "name" of a mapping is left
-            out with its value.
+        value: None, a bool, a number, a text, bytes, an array, a table of texts and
+            numbers, or mappings, lists and tuples of these, one in another. The key
+            "name" of a mapping is left out with its value.
 
     Returns:
         64 hexadecimal digits.
 
     Raises:
-        TypeError: if something else is in them.
+        TypeError: if something else is in it.
     """
-    return _of_settings(settings, "settings").hex()
+    return _digest(value, "value").hex()
 
 
-def _of_settings(value: Any, place: str) -> bytes:
-    if isinstance(value, np.ndarray):
-        return _of_array(value, place)
+def _digest(value: Any, place: str) -> bytes:
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, Mapping):
-        return _sha(
-            "mapping",
-            *sorted(
-                _of_settings(key, place) + _of_settings(own, f"{place}[{key!r}]")
-                for key, own in value.items()
-                if key != "name"
-            ),
-        )
-    if isinstance(value, (list, tuple)):
-        parts = (_of_settings(own, f"{place}[{i}]") for i, own in enumerate(value))
-        return _sha("list", *parts)
-    if isinstance(value, bytes):
-        return _sha("bytes", value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return _sha("scalar", json.dumps(value).encode())
-    expected = "None, a bool, a number, a text, bytes, an array, a mapping or a list"
-    raise _unknown(value, place, expected)
-
-
-def _of_array(array: np.ndarray, place: str) -> bytes:
-    if array.dtype.hasobject:
-        # Its bytes are addresses.
-        raise TypeError(
-            f"{place} must be an array of numbers or texts of fixed length. Received: "
-            f"dtype {array.dtype}"
+    if isinstance(value, bytes):
+        return _sha("bytes", value)
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+        return _sha("array", _sha(f"{value.dtype} {value.shape}"), content)
+    if isinstance(value, pd.DataFrame):
+        columns = [[name, column.tolist()] for name, column in value.items()]
+        return _sha("table", json.dumps(columns, default=str).encode())
+    if isinstance(value, (list, tuple)):
+        parts = (_digest(own, f"{place}[{i}]") for i, own in enumerate(value))
+        return _sha("list", *parts)
+    if isinstance(value, Mapping):
+        pairs = (
+            _digest(key, place) + _digest(own, f"{place}[{key!r}]")
+            for key, own in value.items()
+            if key != "name"
         )
-    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    head = f"{array.dtype} {array.shape}".encode()
-    return _sha("array", _sha("head", head), content)
+        return _sha("mapping", *sorted(pairs))
+    kind = type(value)
+    raise TypeError(
+        f"{place} must be None, a bool, a number, a text, bytes, an array of numbers "
+        "or texts of fixed length, a table, a mapping or a list. Received: "
+        f"{kind.__module__}.{kind.__qualname__} {getattr(value, 'dtype', '')}"
+    )
 
 
 def _sha(kind: str, *parts: Any) -> bytes:
@@ -105,10 +66,3 @@ def _sha(kind: str, *parts: Any) -> bytes:
     for part in parts:
         sha.update(part)
     return sha.digest()
-
-
-def _unknown(value: Any, place: str, expected: str) -> TypeError:
-    kind = type(value)
-    return TypeError(
-        f"{place} must be {expected}. Received: {kind.__module__}.{kind.__qualname__}"
-    )

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from usetune._utils.digest import digest_settings
+from usetune._utils.digest import digest
 from usetune.corpus.formats.base import EMBEDDING
 from usetune.corpus.manifest import MANIFEST, QUANTIZER, precision_name
 from usetune.corpus.part import embedded_rows, part_path
@@ -66,7 +66,7 @@ class EmbeddedCorpus:
         if encoder is not None and encoder_identity(encoder) != request.encoder:
             raise ValueError(f"{folder} was embedded by another encoder than was given")
         made_of = {**asdict(request), "types": plan.types, "parts": len(paths)}
-        self.identity = digest_settings(made_of)
+        self.identity = digest(made_of)
         self._quantizer = None
         if not request.precision.startswith("float"):
             self._quantizer = Quantizer.load(self.folder / QUANTIZER)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from usetune._utils.digest import digest_settings
+from usetune._utils.digest import digest
 from usetune._utils.manifest import ManifestFormat
 from usetune.corpus.job import Part
 from usetune.search.quantization import Quantizer
@@ -58,7 +58,7 @@ def precision_name(precision: str | Quantizer) -> str:
     if isinstance(precision, str):
         return precision
     arrays = [*precision.calibration.values()]
-    return f"{precision.precision} {digest_settings(arrays)}"
+    return f"{precision.precision} {digest(arrays)}"
 
 
 def read_plan(output: Path, request: Request) -> Plan | None:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from usetune._utils.digest import digest_arrays, digest_settings
+from usetune._utils.digest import digest
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.encoders.base import Encoder
 from usetune.losses import EmbeddingLoss
@@ -215,8 +215,8 @@ def _identity(model: ExampleEncoder, settings: Mapping[str, Any]) -> dict[str, s
     student = model.encoder
     settings = {"optimizer": model.optimizer.get_config(), **settings}
     return {
-        "encoder": digest_arrays([*student.get_weights(), *student.projections]),
-        **{name: digest_settings(value) for name, value in settings.items()},
+        "encoder": digest([*student.get_weights(), *student.projections]),
+        **{name: digest(value) for name, value in settings.items()},
     }
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from usetune._utils.digest import digest_arrays, digest_settings, digest_table
+from usetune._utils.digest import digest
 from usetune._utils.text import utf8
 from usetune.data.formats import (
     CLASSES,
@@ -166,8 +166,7 @@ class TrainingSet:
         """
         settings: list[Any] = [type(self.loss).__name__, self.loss.get_config()]
         settings += [self.batch_sampler, self.batch_size]
-        tables = [digest_table(table) for table in (self.training, self.validation)]
-        return digest_settings([*tables, digest_arrays(targets), settings])
+        return digest([self.training, self.validation, targets, settings])
 
     def _loss_for(
         self, pairs: pd.DataFrame, loss: EmbeddingLoss | str | None
