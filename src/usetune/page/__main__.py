@@ -6,12 +6,13 @@ import argparse
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usetune._utils.extras import require
 from usetune.data.esco import load_occupations
 from usetune.encoders.loading import USE_MULTILINGUAL, load_encoder
-from usetune.page.layout import CSS, Page, import_gradio
+from usetune.page.layout import Page, import_gradio
 from usetune.page.text_lists import TextList, read_texts, text_list
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def serve(page: gradio.Blocks, port: int | None = None) -> None:
         share=False,
         prevent_thread_lock=True,
         theme=themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        css=CSS,
+        css_paths=Path(__file__).with_name("page.css"),
         footer_links=[],
         run_history=False,
         max_file_size=_LARGEST_FILE,

@@ -20,19 +20,6 @@ _QUERY = "data scientist"
 _FILES = [".csv", ".txt", ".jsonl", ".ndjson", ".parquet"]
 # Seconds between two looks for old files, and their age when they are deleted.
 _FILES_KEPT = (600, 3600)
-CSS = """
-.fault p {color: var(--error-text-color); font-weight: 600; overflow-wrap: anywhere}
-.table {overflow-x: auto}
-.table table {width: 100%; border-collapse: collapse}
-.table table, .table thead, .table tr {border: none !important}
-.table th, .table td {
-    text-align: left;
-    padding: 3px 6px;
-    border: none !important;
-    border-bottom: 1px solid var(--border-color-primary) !important;
-}
-@media (max-width: 600px) {.table table {font-size: 12px}}
-"""
 
 
 def import_gradio() -> ModuleType:
@@ -195,9 +182,27 @@ class Page:
         outputs: list[Any],
         otherwise: Any,
     ) -> None:
+        """Answer with no fault; or with what is wrong with a user's input, alone.
+
+        Args:
+            triggers: what a visitor does.
+            answer: gives all outputs but the first.
+            inputs: of the answer.
+            outputs: the place of a fault, and those of the answer.
+            otherwise: replaces the whole answer where something is wrong.
+        """
+
+        @functools.wraps(answer)
+        def answer_or_fault(*given: Any) -> list[Any]:
+            try:
+                return ["", *answer(*given)]
+            except (ValueError, OSError) as error:
+                fault = f'<p role="alert">{html.escape(str(error))}</p>'
+                return [fault, *[otherwise] * (len(outputs) - 1)]
+
         self._gradio.on(
             triggers,
-            _with_fault(answer, [otherwise] * (len(outputs) - 1)),
+            answer_or_fault,
             inputs,
             outputs,
             # One at a time: an encoder uses all cores, and drawing is for one thread.
@@ -207,23 +212,3 @@ class Page:
             trigger_mode="always_last",
             api_visibility="private",
         )
-
-
-def _with_fault(
-    function: Callable[..., list[Any]], rest: list[Any]
-) -> Callable[..., list[Any]]:
-    """The function with one more result in front: what is wrong with a user's input.
-
-    Args:
-        function: gives the other results.
-        rest: replaces them where something is wrong.
-    """
-
-    @functools.wraps(function)
-    def wrapped(*inputs: Any) -> list[Any]:
-        try:
-            return ["", *function(*inputs)]
-        except (ValueError, OSError) as error:
-            return [f'<p role="alert">{html.escape(str(error))}</p>', *rest]
-
-    return wrapped
