@@ -17,9 +17,9 @@ import pytest
 
 from tests import ROOT
 from usetune.corpus.embed import embed_corpus
+from usetune.corpus.files import cut
 from usetune.corpus.job import Job
-from usetune.corpus.outcome import Outcome, attempt, follow, forget_attempts
-from usetune.corpus.plan import cut
+from usetune.corpus.outcome import Outcome, attempt, follow
 from usetune.search.quantization import Quantizer
 
 # Ray warns of settings of its own.
@@ -200,7 +200,7 @@ def test_a_fault_within_a_part_does_not_stop_the_others(parquet, tmp_path, tiny)
     faults = [attempt(part, job, tiny).fault for _ in range(2)]
     assert faults[0] == ""
     assert "rows 1 to 100: 3 workers died over them" in faults[1]
-    forget_attempts(job)
+    shutil.rmtree(job.work)
     assert attempt(part, job, tiny) == good
     warned = replace(good, warnings="part-000001: b\npart-000001: c")
     with pytest.warns(UserWarning, match="2 warnings, the first in part-000001: b"):

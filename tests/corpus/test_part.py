@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usetune.corpus.files import corpus_files
+from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job, Part
 from usetune.corpus.part import embed_part, part_counts, part_path, rejected_path
-from usetune.corpus.plan import cut
 from usetune.search.quantization import Quantizer
 
 # Line breaks of all kinds, quotes and commas among them; no text of UTF-8 lacks.

@@ -11,10 +11,10 @@ import pytest
 from tests import ROOT
 from tests.fakes.tiny_encoder import TinyEncoder
 from usetune.corpus import EmbeddedCorpus, build_index, load_index, recall_table
+from usetune.corpus.files import cut
 from usetune.corpus.job import Job
 from usetune.corpus.manifest import Plan, Request, precision_name, write_plan
 from usetune.corpus.part import embed_part
-from usetune.corpus.plan import cut
 from usetune.encoders.identity import encoder_identity
 from usetune.search import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
@@ -167,32 +167,34 @@ import sys
 import numpy as np
 from usetune.corpus import EmbeddedCorpus, load_index
 
-index = load_index(sys.argv[2], EmbeddedCorpus(sys.argv[1]))
-print(index.nearest(np.eye(16, dtype="float32"), 3)[0].tolist())
+for folder in sys.argv[2:]:
+    index = load_index(folder, EmbeddedCorpus(sys.argv[1]))
+    print(index.nearest(np.eye(16, dtype="float32"), 3)[0].tolist())
 """
 
 
-@pytest.mark.parametrize("description", ["HNSW8_SQ8", "IVF4,SQ8", "Flat"])
-def test_an_index_is_found_again(output, tmp_path, faiss, description):
+def test_an_index_is_found_again_in_another_process(output, tmp_path, faiss):
     corpus = EmbeddedCorpus(output)
-    folder = tmp_path / "index"
-    index = build_index(corpus, folder, description)
-    assert len(index) == 200
-    if "HNSW" in description:
-        assert index.faiss_index.hnsw.efConstruction == 200
-    found = index.nearest(np.eye(16, dtype="float32"), 3)[0]
+    found = {}
+    for description in ("HNSW8_SQ8", "IVF4,SQ8", "Flat"):
+        folder = tmp_path / description
+        index = build_index(corpus, folder, description)
+        assert len(index) == 200
+        if "HNSW" in description:
+            assert index.faiss_index.hnsw.efConstruction == 200
+        found[str(folder)] = index.nearest(np.eye(16, dtype="float32"), 3)[0].tolist()
+        assert {path.name for path in folder.iterdir()} == {
+            "index.faiss",
+            "usetune-index.json",
+        }
     printed = subprocess.run(
-        [sys.executable, "-c", LOAD, str(output), str(folder)],
+        [sys.executable, "-c", LOAD, str(output), *found],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert json.loads(printed) == found.tolist()
-    assert {path.name for path in folder.iterdir()} == {
-        "index.faiss",
-        "usetune-index.json",
-    }
+    assert [*map(json.loads, printed.splitlines())] == list(found.values())
 
 
 def test_recall_of_an_index(output, tiny, every, tmp_path, faiss):

@@ -112,7 +112,8 @@ def test_dimensions_without_spread(precision):
 def test_one_row_is_enough_to_stand_for_itself():
     for precision in ("int8", "binary"):
         row = random_units(1, 9)
-        quantizer = Quantizer(precision).fit(row)
+        with pytest.warns(UserWarning, match="^each of the 1 rows .* is the same"):
+            quantizer = Quantizer(precision).fit(row)
         decoded = quantizer.dequantize(quantizer.quantize(row))
         np.testing.assert_allclose(decoded, row, atol=1e-6)
 

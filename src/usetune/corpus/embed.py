@@ -1,4 +1,4 @@
-"""A corpus larger than one machine: its embeddings, by Ray, in Parquet files."""
+"""Embedding a corpus larger than one machine, by Ray, into Parquet files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from usetune.corpus.files import corpus_files
+from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job, Resources, check_positive
 from usetune.corpus.manifest import (
     QUANTIZER,
@@ -20,7 +20,6 @@ from usetune.corpus.manifest import (
     write_plan,
 )
 from usetune.corpus.part import embedded_rows, part_counts
-from usetune.corpus.plan import cut
 from usetune.corpus.workers import import_ray, pack_encoder, run
 from usetune.encoders.base import Encoder
 from usetune.encoders.identity import encoder_identity
@@ -34,11 +33,11 @@ class CorpusCounts:
     """What `embed_corpus` did.
 
     Attributes:
-        parts: files of the output.
-        rows: of the input; embedded and rejected ones.
-        embedded: rows of the output, those of earlier calls included.
-        rejected: rows that hold no text, in the folder "rejected" of the output.
-        seconds: that this call took.
+        parts: number of Parquet files in the output.
+        rows: number of rows in the input, embedded and rejected ones.
+        embedded: number of rows in the output, those of earlier calls included.
+        rejected: number of rows that hold no text, in the folder "rejected".
+        seconds: how long this call took.
     """
 
     parts: int
@@ -63,15 +62,15 @@ def embed_corpus(
 ) -> CorpusCounts:
     """Embed the texts of files, on one machine or many, part by part.
 
-    Ray Data gives the parts to workers; each holds the encoder, and writes a Parquet
-    file for a part. A worker that is lost is started again, and its part begun again,
-    three times at most. After any crash the same call goes on: parts that are there are
-    whole, and only the others are done.
+    Ray Data gives the parts to workers. Each worker holds the encoder, and writes a
+    Parquet file for a part. When a worker is lost, another one begins its part again,
+    three times at most. After a crash, the same call goes on: it keeps the parts that
+    are there, and embeds the others.
 
     The output holds
 
     - ``parts/part-000000.parquet``, …: all columns of the corpus and "embedding", a
-      list of fixed length. Rows are in their order, the parts in that of the files;
+      list of fixed length. Rows and parts are in the order of the files;
       ``pandas.read_parquet(output / "parts")`` reads all. Columns of JSON Lines whose
       values are of several types, lists or objects are JSON text;
     - ``rejected/part-000000.jsonl``, …, where there are any: rows that hold no text,
@@ -80,33 +79,34 @@ def embed_corpus(
     - ``quantizer.npz``, for codes.
 
     A part that cannot be embedded does not stop the others: the call ends with an error
-    that names such parts. One call at a time may write to an output.
+    that names such parts. Only one call at a time may write to an output.
 
     Several machines must see corpus and output under the same paths, and have usetune
-    installed. They find the encoder in the output, in a work folder that is removed at
+    installed. They find the encoder in a work folder in the output, which is removed at
     the end.
 
     Args:
-        encoder: what embeds.
-        corpus: a Parquet (``.parquet``), CSV (``.csv``), JSON Lines (``.jsonl``,
-            ``.ndjson``) or plain text (``.txt``, a text on each line) file, UTF-8, or
-            a folder or list of such files, all of one format and with the same
-            columns.
-        output: a folder, new or of an earlier call.
-        column: holds the texts; "text" in plain text. In a CSV file every cell is a
-            text, an empty one too.
+        encoder: the encoder that embeds the texts.
+        corpus: a file of Parquet (``.parquet``), CSV (``.csv``), JSON Lines
+            (``.jsonl``, ``.ndjson``) or plain text (``.txt``, a text on each line), in
+            UTF-8; or a folder or a list of such files, all of one format and with the
+            same columns.
+        output: a new folder, or the folder of an earlier call.
+        column: name of the column that holds the texts; "text" for plain text. In a CSV
+            file every cell is a text, an empty one too.
         precision: "float32", "float16", or a quantizer, whose codes are written.
-        rows_per_part: at most so many rows in a part. A worker holds one in memory.
-        workers: how many.
-        cpus_per_worker: CPUs of each, and threads of its TensorFlow.
-        gpus_per_worker: GPUs of each; 0.5 lets two share one.
-        address: of a running Ray cluster, "auto" say, which is left running; workers
-            wait there until machines have room for them. Default: a Ray of ``workers``
-            times ``cpus_per_worker`` CPUs on this machine, shut down afterwards; or
-            the one that this process has joined already.
+        rows_per_part: largest number of rows in a part. A worker holds one part in
+            memory.
+        workers: number of workers.
+        cpus_per_worker: CPUs of each worker, and threads of its TensorFlow.
+        gpus_per_worker: GPUs of each worker; 0.5 lets two share one.
+        address: address of a running Ray cluster, such as "auto", which is left
+            running; workers wait there until machines have room for them. Default: the
+            Ray that this process has joined already; otherwise one on this machine, of
+            ``workers`` times ``cpus_per_worker`` CPUs, which is shut down afterwards.
 
     Returns:
-        Counts; embedded and rejected rows are all rows of the input.
+        The counts; embedded and rejected rows are all rows of the input.
 
     Raises:
         ImportError: if Ray is not installed.

@@ -1,9 +1,16 @@
-"""The files of a corpus."""
+"""The files of a corpus, and the parts that they are cut into."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
+from usetune._utils.paths import expand
 from usetune.corpus.formats import reader_of
+from usetune.corpus.job import Part
+
+# Seconds of work before a progress bar is shown.
+_DELAY = 3.0
 
 
 def corpus_files(corpus: str | Path | Sequence[str | Path]) -> dict[str, list[int]]:
@@ -11,11 +18,11 @@ def corpus_files(corpus: str | Path | Sequence[str | Path]) -> dict[str, list[in
 
     Args:
         corpus: a file, a folder, or several files. In a folder, names that begin with
-            "." or "_" are no part of the corpus.
+            "." or "_" do not belong to the corpus.
 
     Returns:
-        Size in bytes and time of the last change in ns, by absolute path: of a folder
-        in the order of names, else as given.
+        Size in bytes and time of the last change in ns, by absolute path. The files of
+        a folder are in the order of their names, several files in the order given.
 
     Raises:
         FileNotFoundError: if a file does not exist, or there is none.
@@ -23,12 +30,12 @@ def corpus_files(corpus: str | Path | Sequence[str | Path]) -> dict[str, list[in
             than .parquet, .csv, .jsonl, .ndjson or .txt, or than the others.
     """
     if isinstance(corpus, (str, Path)):
-        paths = [Path(corpus)]
+        paths = [expand(corpus)]
         if paths[0].is_dir():
             names = sorted(paths[0].iterdir())
             paths = [path for path in names if not path.name.startswith((".", "_"))]
     else:
-        paths = [Path(path) for path in corpus]
+        paths = [expand(path) for path in corpus]
     if not paths:
         raise FileNotFoundError(f"corpus must hold a file or more. Received: {corpus}")
     files: dict[str, list[int]] = {}
@@ -49,3 +56,38 @@ def corpus_files(corpus: str | Path | Sequence[str | Path]) -> dict[str, list[in
             f"files of a corpus must be of one format. Received: {sorted(formats)}"
         )
     return files
+
+
+def cut(
+    files: Sequence[str], column: str, rows_per_part: int
+) -> tuple[dict[str, str], list[Part]]:
+    """Cut files into parts, after a look at all of them.
+
+    All texts are read once before any is embedded, so that a damaged file is found
+    early. The files stay as they are.
+
+    Args:
+        files: absolute paths, all of one format.
+        column: name of the column that holds the texts.
+        rows_per_part: largest number of rows in a part.
+
+    Returns:
+        The types of the columns, by name; and the parts.
+
+    Raises:
+        ValueError: naming a file that has no rows, is damaged, lacks the column, has a
+            column "embedding", columns other than the first file, or no texts in
+            the column.
+    """
+    reader = reader_of(files[0])(column)
+    types = reader.columns(files)
+    parts: list[Part] = []
+    with tqdm(desc="rows found", unit="row", unit_scale=True, delay=_DELAY) as bar:
+        for path in files:
+            before = len(parts)
+            for found in reader.ranges(path, rows_per_part):
+                parts.append(Part(len(parts), path, *found))
+                bar.update(parts[-1].rows)
+            if len(parts) == before:
+                raise ValueError(f"{path} is empty: it has no rows")
+    return types, parts

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,32 +13,31 @@ from tqdm import tqdm
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
 from usetune._utils.manifest import ManifestFormat
+from usetune._utils.paths import expand
 from usetune.corpus.embedded import EmbeddedCorpus
+from usetune.search.exact import check_count, check_queries
 
 _INDEX = "index.faiss"
-# Of what it was made is what reading gives.
+# Reading it gives the identity of the corpus that the index was made of.
 _MANIFEST: ManifestFormat[str] = ManifestFormat(
     "usetune-index", "usetune-index.json", 1, lambda content: content["corpus"]
 )
 _CONSTRUCTION = "efConstruction=200"
-# Embeddings that are added to an index at a time.
+# Number of embeddings that are added to an index at a time.
 _ROWS = 10_000
 
 
+@dataclass(frozen=True, eq=False)
 class CorpusIndex:
     """An approximate index of a corpus, for the inner product.
 
     `build_index` and `load_index` make it.
 
-    Args:
-        faiss_index: a ``faiss.Index``.
-
     Attributes:
-        faiss_index: as given.
+        faiss_index: the ``faiss.Index``.
     """
 
-    def __init__(self, faiss_index: Any) -> None:
-        self.faiss_index = faiss_index
+    faiss_index: Any
 
     def __len__(self) -> int:
         return self.faiss_index.ntotal
@@ -44,51 +45,38 @@ class CorpusIndex:
     def nearest(
         self, queries: np.ndarray, count: int, setting: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Find most of the rows of the largest inner products with each query.
+        """Find most of the rows that have the largest inner products with each query.
 
         Args:
             queries: float array (queries, dim).
-            count: how many to find, at most the size of the corpus.
-            setting: how far to look, in FAISS's language: "efSearch=256" in a graph,
-                "nprobe=32" in lists. It is kept. Default: the one kept so far.
+            count: number of rows to find, at most the size of the corpus.
+            setting: how far the index looks, in FAISS's language: "efSearch=256" in a
+                graph, "nprobe=32" in lists. The index keeps it. Default: the last one.
 
         Returns:
             Row numbers of the corpus (int64) and scores (float32), both (queries,
             count), the best first, as `usetune.search.nearest` gives them; -1 and -inf
-            where no further row was found.
+            where the index found no further row.
 
         Raises:
             ValueError: if shapes do not fit, a number is not finite, ``count`` is not
-                between 1 and the size of the corpus, or the setting is not one of
-                this index.
+                between 1 and the size of the corpus, or the index does not have the
+                setting.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        dim = self.faiss_index.d
-        if queries.shape[1:] != (dim,) or not np.isfinite(queries).all():
-            raise ValueError(
-                f"queries must be an array (queries, {dim}) of finite numbers. "
-                f"Received: shape {queries.shape}, {np.sum(~np.isfinite(queries))} of "
-                "them not finite"
-            )
-        if not 1 <= count <= len(self):
-            raise ValueError(
-                f"count must be between 1 and {len(self)}, the size of the corpus. "
-                f"Received: {count}"
-            )
+        check_queries(queries, self.faiss_index.d)
+        check_count(count, len(self))
         if setting is not None:
-            self._set(setting)
+            space = _faiss().ParameterSpace()
+            try:
+                space.set_index_parameters(self.faiss_index, setting)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"setting must be one of the index. Received: {setting!r} "
+                    f"({_reason(error)})"
+                ) from error
         scores, rows = self.faiss_index.search(queries, count)
         return rows, np.where(rows < 0, -np.inf, scores).astype(np.float32)
-
-    def _set(self, setting: str) -> None:
-        faiss = require("faiss", "search", "an approximate index")
-        try:
-            faiss.ParameterSpace().set_index_parameters(self.faiss_index, setting)
-        except RuntimeError as error:
-            raise ValueError(
-                f"setting must be one of the index. Received: {setting!r} "
-                f"({_reason(error)})"
-            ) from error
 
 
 def build_index(
@@ -105,22 +93,23 @@ def build_index(
     The index is held in memory; the corpus is read part by part.
 
     Args:
-        corpus: what to search in.
-        filepath: a new folder, that `load_index` reads.
-        description: of the index, in FAISS's language (its wiki, "The index factory").
-            "HNSW32_SQ8" is a graph over codes of 8 bits: dim + 280 bytes a row;
-            "IVF4096,SQ8" looks through lists of near rows: dim + 8 bytes, and is built
-            sooner; for what fits no memory otherwise, "OPQ64_256,IVF65536,PQ64" keeps
-            64 + 8 bytes.
-        settings: to build with, such as "efConstruction=500". Default: 200 for graphs;
-            FAISS's own 40 is quick, and finds far less where rows are much alike.
-        training_rows: drawn from the corpus to choose levels and lists; FAISS wants 39
-            for each list.
-        seed: of the draw.
+        corpus: the corpus to search in.
+        filepath: a new folder, which `load_index` reads.
+        description: the kind of index, in FAISS's language (its wiki, "The index
+            factory"). "HNSW32_SQ8" is a graph over codes of 8 bits and takes dim + 280
+            bytes a row. "IVF4096,SQ8" looks through lists of near rows, takes dim + 8
+            bytes, and is built sooner. "OPQ64_256,IVF65536,PQ64" takes 64 + 8 bytes,
+            for a corpus that fits no memory otherwise.
+        settings: settings for building it, such as "efConstruction=500". Default: 200
+            for graphs; FAISS's own 40 is quick, and finds far less where rows are much
+            alike.
+        training_rows: number of rows that are drawn from the corpus to choose levels
+            and lists; FAISS wants 39 for each list.
+        seed: seed of the draw.
 
     Returns:
-        The index, whose ``nearest`` gives row numbers of ``corpus``; `recall_table`
-        says with which setting it finds how much.
+        The index. Its ``nearest`` gives row numbers of ``corpus``; `recall_table`
+        compares settings.
 
     Raises:
         ImportError: if FAISS is not installed.
@@ -128,7 +117,8 @@ def build_index(
         ValueError: if FAISS refuses the description or the settings, or needs more
             rows to train on, or ``training_rows`` is below 1.
     """
-    faiss = require("faiss", "search", "an approximate index")
+    faiss = _faiss()
+    filepath = expand(filepath)
     check_new(filepath)
     if training_rows < 1:
         raise ValueError(f"training_rows must be at least 1. Received: {training_rows}")
@@ -160,22 +150,19 @@ def build_index(
 
 
 def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> CorpusIndex:
-    """Read what `build_index` wrote.
+    """Read an index that `build_index` wrote.
 
     Args:
-        filepath: the folder.
-        corpus: what the index was made of.
-
-    Returns:
-        The index.
+        filepath: the folder of the index.
+        corpus: the corpus that the index was made of.
 
     Raises:
         ImportError: if FAISS is not installed.
         FileNotFoundError: if there is no such folder.
         ValueError: if it holds no index, a damaged one, or one of another corpus.
     """
-    faiss = require("faiss", "search", "an approximate index")
-    folder = Path(filepath)
+    faiss = _faiss()
+    folder = expand(filepath)
     if not folder.is_dir():
         raise FileNotFoundError(f"filepath must be a folder. Received: {filepath}")
     try:
@@ -191,6 +178,10 @@ def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> CorpusIndex:
     return CorpusIndex(index)
 
 
+def _faiss() -> ModuleType:
+    return require("faiss", "search", "an approximate index")
+
+
 def _reason(error: RuntimeError) -> str:
-    """What FAISS says, without its place in the source."""
+    """What FAISS says, without the place in its source."""
     return str(error).splitlines()[-1]

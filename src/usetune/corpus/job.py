@@ -1,4 +1,4 @@
-"""What is to be done, on which rows, and with what."""
+"""Parts of a corpus, what is done with them, and the resources for it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from usetune.search.quantization import Quantizer
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one file, embedded at a time.
+    """Some rows of one file, which are embedded together.
 
     Attributes:
-        number: of the part, from 0, in the order of the corpus.
-        file: absolute path.
+        number: number of the part, from 0, in the order of the corpus.
+        file: absolute path of the file.
         start: first row, from 0.
-        stop: row after the last.
+        stop: the row after the last one.
         first_byte: where the first row begins; 0 in a Parquet file.
-        last_byte: where the last one has ended; 0 in a Parquet file.
+        last_byte: where the last row has ended; 0 in a Parquet file.
     """
 
     number: int
@@ -30,12 +30,12 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Of its files, without their ending."""
+        """Name of its files, without their ending."""
         return f"part-{self.number:06d}"
 
     @property
     def rows(self) -> int:
-        """How many it has."""
+        """Number of its rows."""
         return self.stop - self.start
 
 
@@ -44,11 +44,12 @@ class Job:
     """What is done with every part.
 
     Attributes:
-        column: holds the texts.
-        types: of the columns, by name, see `usetune.corpus.formats.Reader.columns`.
-        precision: "float32", "float16", or what makes codes.
+        column: name of the column that holds the texts.
+        types: types of the columns, by name, see
+            `usetune.corpus.formats.Reader.columns`.
+        precision: "float32", "float16", or the quantizer that makes codes.
         output: folder of the embedded corpus.
-        work: folder of what is needed until all is done.
+        work: folder for what is needed until all is done.
     """
 
     column: str
@@ -60,7 +61,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may take; see `usetune.embed_corpus`.
+    """What the workers may take; see `usetune.corpus.embed_corpus`.
 
     Raises:
         ValueError: if a number is out of range.

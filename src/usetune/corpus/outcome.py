@@ -1,4 +1,4 @@
-"""What came of the parts: done, begun once too often, or at fault."""
+"""The outcome of each part: embedded, begun once too often, or at fault."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from usetune.corpus.job import Job, Part
 from usetune.corpus.part import embed_part
 from usetune.protocols import TextEncoder
 
-# How often a part may lose its worker.
+# A part is given up when it has lost its worker so often.
 _ATTEMPTS = 3
 # So many parts with faults end a run: the disk may be full.
 _FAULTS = 10
-_ATTEMPTS_OF = "{}.attempts"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a part.
+    """The outcome of a part.
 
     Attributes:
-        rows: of the part.
-        warnings: on a line each.
+        rows: number of its rows.
+        warnings: the warnings that it gave, on a line each.
         fault: why it was not embedded; "" if it was.
     """
 
@@ -36,7 +35,7 @@ class Outcome:
 
 
 def attempt(part: Part, job: Job, encoder: TextEncoder) -> Outcome:
-    """Embed a part, unless it seems to kill its workers. No error leaves this."""
+    """Embed a part, unless it seems to kill its workers. This raises no error."""
     fault = ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -50,18 +49,13 @@ def attempt(part: Part, job: Job, encoder: TextEncoder) -> Outcome:
     return Outcome(part.rows, messages, fault)
 
 
-def forget_attempts(job: Job) -> None:
-    """Begin to count anew."""
-    for path in job.work.glob(_ATTEMPTS_OF.format("*")):
-        path.unlink()
-
-
 def follow(outcomes: Iterable[Outcome], rows: int) -> None:
-    """Show the progress, and tell of faults and warnings.
+    """Show the progress, and report faults and warnings.
 
     Args:
-        outcomes: of parts, as they come. After ten faults no more are taken.
-        rows: of all parts.
+        outcomes: the outcomes of parts, as they come. After ten faults no more are
+            taken.
+        rows: number of the rows of all parts.
 
     Raises:
         RuntimeError: naming the parts at fault.
@@ -87,7 +81,7 @@ def follow(outcomes: Iterable[Outcome], rows: int) -> None:
 
 def _count_attempt(part: Part, job: Job) -> None:
     job.work.mkdir(parents=True, exist_ok=True)
-    path = job.work / _ATTEMPTS_OF.format(part.name)
+    path = job.work / f"{part.name}.attempts"
     before = path.stat().st_size if path.exists() else 0
     if before == _ATTEMPTS:
         raise RuntimeError(

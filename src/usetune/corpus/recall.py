@@ -1,4 +1,4 @@
-"""How much of the nearest an approximate index finds."""
+"""The share of the nearest rows that an approximate index finds."""
 
 import time
 from collections.abc import Sequence
@@ -30,13 +30,14 @@ def recall_table(
     ``count`` largest, so that of equal rows any will do.
 
     Args:
-        index: of `build_index`.
-        corpus: what it was made of.
+        index: an index of `build_index`.
+        corpus: the corpus that it was made of.
         queries: float array (queries, dim), not rows of the corpus: the nearest of
             those is easy to find.
-        settings: to compare, see `CorpusIndex.nearest`. The index keeps the last one.
-        count: how many to find.
-        seed: of the intervals' samples of queries.
+        settings: the settings to compare, see `CorpusIndex.nearest`. The index keeps
+            the last one.
+        count: number of rows to find.
+        seed: seed of the samples of queries that give the intervals.
 
     Returns:
         DataFrame, "exact" first, then each setting: setting, recall in [0, 1] (the
@@ -45,19 +46,19 @@ def recall_table(
         number of queries).
 
     Raises:
-        ValueError: if a setting is not of the index, or as `usetune.search.nearest`.
+        ValueError: if the index does not have a setting, or as
+            `usetune.search.nearest`.
     """
     queries = np.asarray(queries, np.float32)
     started = time.perf_counter()
     _, best = nearest(queries, corpus, count)
     seconds = {"exact": time.perf_counter() - started}
-    found = {}
+    recalls = {"exact": np.ones(len(queries))}
     for setting in settings:
         started = time.perf_counter()
-        found[setting], _ = index.nearest(queries, count, setting)
+        rows, _ = index.nearest(queries, count, setting)
         seconds[setting] = time.perf_counter() - started
-    recalls = {"exact": np.ones(len(queries))}
-    recalls |= _recalls(found, corpus, queries, best[:, -1])
+        recalls[setting] = _recall(rows, corpus, queries, best[:, -1])
     hits = pd.DataFrame(recalls)
     drawn = bootstrap(
         lambda rows: hits.iloc[rows].mean().to_dict(), len(queries), _SAMPLES, seed
@@ -67,23 +68,14 @@ def recall_table(
     return table.assign(n=len(queries)).rename_axis("setting").reset_index()
 
 
-def _recalls(
-    found: dict[str, np.ndarray],
-    corpus: EmbeddedCorpus,
-    queries: np.ndarray,
-    least: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """For each setting and query, the share of rows that score at least so much."""
-    every = [np.empty(0, np.int64), *(rows.ravel() for rows in found.values())]
-    wanted = np.unique(np.concatenate(every))
-    wanted = wanted[wanted >= 0]
-    embeddings = corpus[wanted].astype(np.float64)
-    recalls = {}
-    for setting, rows in found.items():
-        is_hit = rows >= 0
-        query, _ = np.nonzero(is_hit)
-        own = embeddings[np.searchsorted(wanted, rows[is_hit])]
-        scores = np.einsum("nd,nd->n", queries[query], own)
-        is_hit[is_hit] = scores >= least[query] - _ROUNDING
-        recalls[setting] = is_hit.mean(axis=1)
-    return recalls
+def _recall(
+    rows: np.ndarray, corpus: EmbeddedCorpus, queries: np.ndarray, least: np.ndarray
+) -> np.ndarray:
+    """The share of each query's rows whose scores are at least ``least`` (queries,)."""
+    is_hit = rows >= 0
+    query, _ = np.nonzero(is_hit)
+    found, place = np.unique(rows[is_hit], return_inverse=True)
+    embeddings = corpus[found].astype(np.float64)[place]
+    scores = np.einsum("nd,nd->n", queries[query], embeddings)
+    is_hit[is_hit] = scores >= least[query] - _ROUNDING
+    return is_hit.mean(axis=1)

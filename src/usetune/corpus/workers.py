@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import os
+import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,15 +17,15 @@ from typing import Any
 from usetune._utils.extras import require
 from usetune._utils.warn import warn
 from usetune.corpus.job import Job, Part, Resources
-from usetune.corpus.outcome import Outcome, attempt, follow, forget_attempts
+from usetune.corpus.outcome import Outcome, attempt, follow
 from usetune.encoders.base import Encoder
 
-# In the work folder.
-_ENCODER = "encoder.zip"
+# The file of the encoder in the work folder.
+_ENCODER = "encoder.tar"
 
 
 def import_ray() -> ModuleType:
-    """Import Ray, which then sends no statistics of its use.
+    """Import Ray, and let it send no statistics.
 
     Raises:
         ImportError: saying how to install it.
@@ -37,25 +36,22 @@ def import_ray() -> ModuleType:
 
 
 def pack_encoder(encoder: Encoder) -> bytes:
-    """Save an encoder to one piece: a zip file of its saved folder."""
-    archive = io.BytesIO()
+    """Save an encoder to a tar file, and give its bytes."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "encoder"
         encoder.save(folder)
-        with zipfile.ZipFile(archive, "w") as file:
-            for path in sorted(folder.rglob("*")):
-                file.write(path, path.relative_to(folder))
-    return archive.getvalue()
+        archive = shutil.make_archive(str(folder), "tar", folder)
+        return Path(archive).read_bytes()
 
 
 def run(parts: Sequence[Part], archive: bytes, job: Job, resources: Resources) -> None:
     """Embed parts, in any order.
 
     Args:
-        parts: one or more.
-        archive: of `pack_encoder`.
-        job: what to do with them. All machines see its folders.
-        resources: what it may take.
+        parts: one part or more.
+        archive: the encoder, by `pack_encoder`.
+        job: what is done with each part. All machines see its folders.
+        resources: what the workers may take.
 
     Raises:
         ValueError: if there are not as many GPUs here, or if an address is given and
@@ -63,9 +59,9 @@ def run(parts: Sequence[Part], archive: bytes, job: Job, resources: Resources) -
         RuntimeError: naming parts that could not be embedded, after all others; or if
             workers cannot start.
     """
-    job.work.mkdir(exist_ok=True)
+    shutil.rmtree(job.work, ignore_errors=True)
+    job.work.mkdir()
     (job.work / _ENCODER).write_bytes(archive)
-    forget_attempts(job)
     threads = max(1, int(resources.cpus_per_worker))
     with _running(resources) as ray:
         _check_room(ray.cluster_resources(), resources)
@@ -94,7 +90,7 @@ def run(parts: Sequence[Part], archive: bytes, job: Job, resources: Resources) -
 
 
 class _Worker:
-    """An actor of Ray: the encoder, and what to do with a part."""
+    """An actor of Ray, which holds the encoder and embeds one part after the other."""
 
     def __init__(self, job: Job, threads: int) -> None:
         import ray
@@ -111,8 +107,7 @@ class _Worker:
             tf.config.set_visible_devices([], "GPU")
         self._job = job
         with tempfile.TemporaryDirectory() as folder:
-            with zipfile.ZipFile(job.work / _ENCODER) as files:
-                files.extractall(folder)
+            shutil.unpack_archive(job.work / _ENCODER, folder, filter="data")
             self._encoder = load_encoder(folder)
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
@@ -123,7 +118,7 @@ class _Worker:
 
 @contextmanager
 def _running(resources: Resources) -> Iterator[ModuleType]:
-    """Join a Ray, or start one and shut it down."""
+    """Join a Ray, or start one and shut it down at the end."""
     ray = import_ray()
     address = resources.address
     options: dict[str, Any] = {"address": address}

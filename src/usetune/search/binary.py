@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from usetune.search.exact import check_count, merge
 from usetune.search.quantization import QuantizedCorpus
 
 # Documents whose bits are compared at a time: they stay in the processor's cache.
@@ -28,7 +29,7 @@ def nearest_binary(
     Args:
         queries: float array (queries, dim), rows of unit length.
         corpus: the documents, of binary precision.
-        count: how many to find, at most the size of the corpus.
+        count: number of documents to find, at most the size of the corpus.
         rescore: candidates for each document wanted; 0 keeps the order of the bits.
         rescore_with: the documents' embeddings, in the rows of ``corpus``: an array, or
             a `QuantizedCorpus` of int8 precision, say. Default: ``corpus``.
@@ -47,11 +48,7 @@ def nearest_binary(
             f"corpus must be of binary precision. Received: "
             f"{corpus.quantizer.precision!r}"
         )
-    if not 1 <= count <= len(corpus):
-        raise ValueError(
-            f"count must be between 1 and {len(corpus)}, the size of the corpus. "
-            f"Received: {count}"
-        )
+    check_count(count, len(corpus))
     if rescore < 0:
         raise ValueError(f"rescore must be at least 0. Received: {rescore}")
     documents = corpus if rescore_with is None else rescore_with
@@ -62,11 +59,10 @@ def nearest_binary(
             f"({len(corpus)}, {corpus.quantizer.dim}). Received: {shape}"
         )
     queries = np.asarray(queries)
-    bits = corpus.quantizer.quantize(queries)
     depth = min(count * max(rescore, 1), len(corpus))
-    rows, distances = _fewest_different_bits(bits, corpus.codes, depth)
+    rows, common = _most_bits_in_common(queries, corpus, depth)
     if not rescore:
-        return rows, (corpus.quantizer.dim - distances).astype(np.float32)
+        return rows, common.astype(np.float32)
     # In the order of the corpus, which a stable sort keeps in ties.
     rows = np.sort(rows, axis=1)
     scores = np.empty(rows.shape, dtype=np.float32)
@@ -78,28 +74,21 @@ def nearest_binary(
     return best, np.take_along_axis(scores, order, axis=1)
 
 
-def _fewest_different_bits(
-    queries: np.ndarray, codes: np.ndarray, count: int
+def _most_bits_in_common(
+    queries: np.ndarray, corpus: QuantizedCorpus, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and Hamming distances of the nearest codes, equal distances by row."""
-    queries = _words(queries)
-    rows = np.zeros((len(queries), count), dtype=np.int64)
-    most = np.iinfo(np.uint16).max
-    distances = np.full((len(queries), count), most, dtype=np.uint16)
-    for start in range(0, len(codes), _CHUNK):
+    """Rows and bits in common of the nearest codes; of equal ones, by row."""
+    words = _words(corpus.quantizer.quantize(queries))
+    rows = np.zeros((len(words), count), dtype=np.int64)
+    best = np.full((len(words), count), -1, dtype=np.int32)
+    for start in range(0, len(corpus), _CHUNK):
         # Transposed, so that the sum over the words runs along the documents.
-        documents = np.ascontiguousarray(_words(codes[start : start + _CHUNK]).T)
-        for query, own_rows, own in zip(queries, rows, distances, strict=True):
-            different = np.bitwise_count(documents ^ query[:, None])
-            different = different.sum(axis=0, dtype=np.uint16)
-            # A later document of equal distance comes after all that are there.
-            better = np.flatnonzero(different < own[-1])
-            if better.size:
-                merged = np.concatenate([own, different[better]])
-                order = np.argsort(merged, kind="stable")[:count]
-                own[:] = merged[order]
-                own_rows[:] = np.concatenate([own_rows, better + start])[order]
-    return rows, distances
+        codes = np.ascontiguousarray(_words(corpus.codes[start : start + _CHUNK]).T)
+        for query, word in enumerate(words):
+            different = np.bitwise_count(codes ^ word[:, None])
+            common = corpus.quantizer.dim - different.sum(axis=0, dtype=np.int32)
+            rows[query], best[query] = merge(rows[query], best[query], common, start)
+    return rows, best
 
 
 def _words(codes: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-# Scores of one block, in numbers: bounds the memory beside the embeddings.
+# Number of scores that are computed at a time: bounds the memory.
 _BLOCK = 4_000_000
 
 
@@ -15,7 +15,7 @@ def nearest(
     count: int,
     chunk_size: int = 10_000,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the documents of the largest inner products with each query.
+    """Find the documents that have the largest inner products with each query.
 
     Scores are computed in float64 and rounded to float32, so that equal documents
     have equal scores, whatever the chunks. Beside what is given and returned, this
@@ -27,8 +27,8 @@ def nearest(
             (documents, dim), such as an array or a file that `numpy.memmap` maps;
             or an iterable without ``len()`` that gives such arrays part by part, such
             as ``(encoder.encode(part) for part in parts)``.
-        count: how many to find, at most the size of the corpus.
-        chunk_size: documents that are compared at a time.
+        count: number of documents to find, at most the size of the corpus.
+        chunk_size: number of documents that are compared at a time.
 
     Returns:
         Row numbers of the corpus (int64) and scores (float32), both (queries, count),
@@ -39,14 +39,10 @@ def nearest(
             ``count`` is not between 1 and its size, or ``chunk_size`` is below 1.
     """
     queries = np.asarray(queries)
-    if queries.ndim != 2 or not np.isfinite(queries).all():
-        raise ValueError(
-            "queries must be an array (queries, dim) of finite numbers. Received: "
-            f"shape {queries.shape}, {np.sum(~np.isfinite(queries))} of them not finite"
-        )
+    check_queries(queries)
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1. Received: {chunk_size}")
-    _check_count(count, len(corpus) if hasattr(corpus, "__len__") else None)
+    check_count(count, len(corpus) if hasattr(corpus, "__len__") else None)
     rows = np.zeros((len(queries), count), dtype=np.int64)
     best = np.full((len(queries), count), -np.inf, dtype=np.float32)
     size = 0
@@ -59,15 +55,42 @@ def nearest(
         documents = documents.astype(np.float64)
         step = max(1, _BLOCK // max(1, len(documents)))
         for start in range(0, len(queries), step):
-            block = slice(start, start + step)
-            scores = _scores(queries[block], documents, size)
-            _merge(rows[block], best[block], scores, size)
+            scores = _scores(queries[start : start + step], documents, size)
+            for query, new in enumerate(scores, start):
+                rows[query], best[query] = merge(rows[query], best[query], new, size)
         size += len(documents)
-    _check_count(count, size)
+    check_count(count, size)
     return rows, best
 
 
-def _check_count(count: int, size: int | None) -> None:
+def check_queries(queries: np.ndarray, dim: int | None = None) -> None:
+    """Check the queries of a search.
+
+    Args:
+        queries: must be an array (queries, dim) of finite numbers.
+        dim: number of components that they must have. Default: any.
+
+    Raises:
+        ValueError: if they are something else.
+    """
+    faulty = np.sum(~np.isfinite(queries))
+    if queries.ndim != 2 or dim not in (None, queries.shape[1]) or faulty:
+        raise ValueError(
+            f"queries must be an array (queries, {dim or 'dim'}) of finite numbers. "
+            f"Received: shape {queries.shape}, {faulty} of them not finite"
+        )
+
+
+def check_count(count: int, size: int | None) -> None:
+    """Check the number of documents to find.
+
+    Args:
+        count: must be between 1 and the size of the corpus.
+        size: number of documents. Default: not known yet.
+
+    Raises:
+        ValueError: if ``count`` is out of range, or the corpus is empty.
+    """
     if size == 0:
         raise ValueError("corpus must hold at least one document. Received: none")
     if count < 1 or (size is not None and count > size):
@@ -76,6 +99,34 @@ def _check_count(count: int, size: int | None) -> None:
             f"count must be between 1 and {known}the size of the corpus. "
             f"Received: {count}"
         )
+
+
+def merge(
+    rows: np.ndarray, best: np.ndarray, scores: np.ndarray, start: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add documents to the best ones of a query.
+
+    Args:
+        rows: rows of the best documents so far, (count,).
+        best: their scores, in descending order.
+        scores: scores of the new documents, (documents,).
+        start: row of the first new document; all rows so far are before it.
+
+    Returns:
+        Rows and scores of the best documents now, both (count,); of equal scores, the
+        earlier row first.
+    """
+    # A later document of equal score comes after all that are there.
+    better = np.flatnonzero(scores > best[-1])
+    if not better.size:
+        return rows, best
+    if better.size > len(rows):
+        least = np.partition(scores[better], -len(rows))[-len(rows)]
+        better = better[scores[better] >= least]
+    merged = np.concatenate([best, scores[better]])
+    # A stable sort of the negated scores keeps the order of the corpus in ties.
+    order = np.argsort(-merged, kind="stable")[: len(rows)]
+    return np.concatenate([rows, better + start])[order], merged[order]
 
 
 def _chunks(corpus: Any, chunk_size: int) -> Iterator[np.ndarray]:
@@ -96,28 +147,3 @@ def _scores(queries: np.ndarray, documents: np.ndarray, start: int) -> np.ndarra
             f"fit float32. Received: others in the rows {(faulty[:5] + start).tolist()}"
         )
     return scores
-
-
-def _merge(rows: np.ndarray, best: np.ndarray, scores: np.ndarray, start: int) -> None:
-    """Let new documents into the best of each query, in place.
-
-    Args:
-        rows: of the best so far, (queries, count).
-        best: their scores, in descending order.
-        scores: of the new documents, (queries, documents).
-        start: row of the first new document; all rows so far are before it.
-    """
-    count = rows.shape[1]
-    for own_rows, own_best, new in zip(rows, best, scores, strict=True):
-        # A later document of equal score comes after all that are there.
-        better = np.flatnonzero(new > own_best[-1])
-        if not better.size:
-            continue
-        if better.size > count:
-            least = np.partition(new[better], -count)[-count]
-            better = better[new[better] >= least]
-        merged = np.concatenate([own_best, new[better]])
-        # A stable sort of the negated scores keeps the order of the corpus in ties.
-        order = np.argsort(-merged, kind="stable")[:count]
-        own_best[:] = merged[order]
-        own_rows[:] = np.concatenate([own_rows, better + start])[order]

@@ -11,10 +11,10 @@ from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
 from usetune._utils.warn import warn
 from usetune.similarity import unit_length
 
-# dtype of the codes, and the number of steps between the lowest and the highest level.
+# The dtype of the codes, and the number of steps from the lowest to the highest level.
 _CODES = {"int8": (np.int8, 255), "binary": (np.uint8, 1)}
 _LEVELS = ArraySpec("float32", ("dim",), finite=True)
-# What a quantizer's file holds.
+# The arrays in a quantizer's file.
 _ARRAYS = {
     "precision": ArraySpec("str"),
     **dict.fromkeys(("low", "high"), _LEVELS),
@@ -22,7 +22,7 @@ _ARRAYS = {
 }
 # Embeddings count as of unit length within this; float16 is off by less.
 _TOLERANCE = 0.01
-# More numbers outside the calibrated range than this share are worth a warning.
+# The share of numbers outside the calibrated range that is worth a warning.
 _CLIPPED_SHARE = 0.01
 
 
@@ -68,7 +68,8 @@ class Quantizer:
 
         Args:
             embeddings: float array (n, dim), rows of unit length. Some thousands are
-                enough: what lies outside their range is clipped.
+                enough: what lies outside their range is clipped. Equal rows only, or
+                a single one, give a warning.
 
         Returns:
             This quantizer.
@@ -81,6 +82,12 @@ class Quantizer:
             raise ValueError(
                 "embeddings must have at least one row to calibrate on. "
                 f"Received: shape {embeddings.shape}"
+            )
+        if (embeddings == embeddings[0]).all():
+            warn(
+                f"each of the {len(embeddings)} rows to calibrate on is the same, so "
+                "every code will stand for this one embedding; calibrate on some "
+                "thousands of different ones"
             )
         if self.precision == "int8":
             self.low, self.high = embeddings.min(axis=0), embeddings.max(axis=0)
@@ -98,7 +105,7 @@ class Quantizer:
 
     @property
     def calibration(self) -> dict[str, np.ndarray]:
-        """What `fit` found: low, high and, for binary precision, threshold.
+        """The arrays that `fit` found: low, high and, for "binary", threshold.
 
         Raises:
             ValueError: if the quantizer is not calibrated yet.
@@ -122,7 +129,7 @@ class Quantizer:
 
     @property
     def bytes_per_embedding(self) -> int:
-        """Length of a code."""
+        """Number of bytes of a code."""
         return self.dim if self.precision == "int8" else -(-self.dim // 8)
 
     def quantize(self, embeddings: np.ndarray) -> np.ndarray:
@@ -132,7 +139,7 @@ class Quantizer:
             embeddings: float array (n, dim), rows of unit length.
 
         Returns:
-            int8 array (n, dim) or, of binary precision, uint8 array (n, bytes), the
+            int8 array (n, dim); for "binary", uint8 array (n, bytes), which has the
             first dimension in the highest bit.
 
         Raises:
@@ -157,10 +164,10 @@ class Quantizer:
         return (np.rint(scaled).clip(0, steps) + lowest).astype(dtype)
 
     def dequantize(self, codes: np.ndarray) -> np.ndarray:
-        """The embeddings that codes stand for.
+        """Turn codes into the embeddings that they stand for.
 
         Args:
-            codes: as `quantize` returns.
+            codes: an array that `quantize` returned.
 
         Returns:
             float32 array (n, dim), rows of unit length.
@@ -182,7 +189,7 @@ class Quantizer:
         return unit_length(embeddings)
 
     def save(self, path: str | Path) -> None:
-        """Write to a file that `load` reads back.
+        """Write the quantizer to a file that `load` reads.
 
         Raises:
             ValueError: if the quantizer is not calibrated yet.
@@ -191,11 +198,11 @@ class Quantizer:
 
     @classmethod
     def load(cls, path: str | Path) -> Quantizer:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is damaged, or not a quantizer's.
+            ValueError: naming the file, if it is damaged or no quantizer's.
         """
         arrays = read_arrays(path, _ARRAYS)
         try:
@@ -213,8 +220,8 @@ class QuantizedCorpus:
     """Documents kept as codes: a corpus for `nearest`, which reads it in parts.
 
     Attributes:
-        quantizer: what made the codes.
-        codes: as `Quantizer.quantize` returns; a `numpy.memmap` will do.
+        quantizer: the quantizer that made the codes.
+        codes: the array that `Quantizer.quantize` returned, or a `numpy.memmap` of it.
     """
 
     quantizer: Quantizer
@@ -224,7 +231,7 @@ class QuantizedCorpus:
         return len(self.codes)
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """The embeddings of some rows, float32 (rows, dim)."""
+        """Decode the embeddings of some rows: float32 (rows, dim)."""
         return self.quantizer.dequantize(self.codes[rows])
 
 
