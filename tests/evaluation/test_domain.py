@@ -169,6 +169,13 @@ def test_scores_are_asked_by_name():
         scores["mrr"]
 
 
+def test_a_name_tells_columns_apart():
+    encoder = Random(0)
+    scores = DomainEvaluator(PAIRS, CORPUS)(encoder)
+    named = DomainEvaluator(PAIRS, CORPUS, name="jobs")(encoder)
+    assert named == {f"jobs_{name}": value for name, value in scores.items()}
+
+
 def test_texts():
     assert set(DomainEvaluator(PAIRS, CORPUS).texts) == {*PAIRS["anchor"], *CORPUS}
 
@@ -176,8 +183,8 @@ def test_texts():
 @pytest.mark.parametrize(
     ("pairs", "corpus", "message"),
     [
-        (PAIRS.drop(columns="anchor"), CORPUS, "must have anchor and positive"),
-        (PAIRS.iloc[:0], CORPUS, "0 rows"),
+        (PAIRS.drop(columns="anchor"), CORPUS, r"pairs lacks the columns \['anchor'\]"),
+        (PAIRS.iloc[:0], CORPUS, "pairs has no rows"),
         (PAIRS, [*CORPUS, "cook"], r"each once.*twice \['cook'\]"),
         (PAIRS, CORPUS[1:], r"not in the corpus: \['baker', 'baker'\]"),
     ],

@@ -145,6 +145,27 @@ def test_queries_without_an_answer_are_left_out():
         RetrievalEvaluator(queries, corpus, {"q2": set()})
 
 
+def test_a_document_of_grade_0_is_no_answer():
+    corpus = {"a": "senior nurse", "b": "chef", "c": "miner"}
+    encoder = Vectors(
+        {"nurse": [1, 0, 0], "cook": [0, 1, 0], "senior nurse": [1, 0.1, 0.2]}
+        | {"chef": [0, 1, 0.2], "miner": [0.1, 0, 1]}
+    )
+    queries = {"q1": "nurse", "q2": "cook"}
+    relevant = {"q1": {"a": 1, "c": 0}, "q2": {"b": 1, "a": 0}}
+    metrics = RetrievalEvaluator(queries, corpus, relevant)(encoder)
+    for name in ("recall@1", "ndcg@10", "map@100"):
+        assert metrics[name] == 1, name
+    with pytest.warns(UserWarning, match=r"1 of 2 queries.*left out: \['q2'\]"):
+        evaluator = RetrievalEvaluator(queries, corpus, relevant | {"q2": {"b": 0}})
+    assert evaluator(encoder)["recall@1"] == 1
+    relevant = {"q1": {"a": 1, "c": 3}}
+    graded = RetrievalEvaluator({"q1": "nurse"}, corpus, relevant)
+    assert graded(encoder)["ndcg@10"] == pytest.approx(
+        (1 + 3 / np.log2(3)) / (3 + 1 / np.log2(3))
+    )
+
+
 def test_skipping_the_document_of_the_same_id():
     names = ["a", "b", "c", "d"]
     vectors = {"a": [5, 1], "b": [4, 1], "c": [3, 1], "d": [2, 1], "x": [1, 0]}
@@ -241,6 +262,7 @@ def test_comparison_is_paired():
         ({"q": {"a"}, "z": {"a"}}, {}, r"ids of queries. Received: \['z'\]"),
         ({"q": {"a", "z"}}, {}, r"ids of the corpus. Received: \['z'\]"),
         ({"q": "a"}, {}, "set of ids for each query. Received: 'a' for 'q'"),
+        ({"q": {"a": None}}, {}, "finite numbers as grades. Received: None"),
         ({"q": {"a"}}, {"ks": (0, 1)}, r"at least 1. Received: \[0, 1\], 100"),
         ({"q": {"a"}}, {"map_k": 0}, r"at least 1.* 0 and 10000"),
         ({"q": {"a"}}, {"chunk_size": 0}, r"at least 1.* 100 and 0"),

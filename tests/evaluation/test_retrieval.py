@@ -151,9 +151,9 @@ def oracle(found, relevant, k):
         AP @ k: "map",
     }
     qrels = [
-        ir_measures.Qrel(str(query), str(document), 1)
+        ir_measures.Qrel(str(query), str(document), grade)
         for query, own in enumerate(relevant)
-        for document in own
+        for document, grade in own.items()
     ]
     run = [
         ir_measures.ScoredDoc(str(query), str(document), -float(rank))
@@ -164,21 +164,23 @@ def oracle(found, relevant, k):
     figures["measure"] = figures["measure"].map(names)
     figures["query"] = figures["query_id"].astype(int)
     table = figures.pivot(index="query", columns="measure", values="value")
-    sizes = np.array([len(own) for own in relevant])
+    sizes = np.array([sum(grade > 0 for grade in own.values()) for own in relevant])
     # There, AP@k is divided by the relevant documents also where they are more than k.
     table["map"] *= sizes / np.minimum(sizes, k)
     return table.rename(columns=lambda name: f"{name}@{k}")
 
 
+@pytest.mark.parametrize("grades", [[1], [-1, 0, 1, 2, 5]])
 @pytest.mark.parametrize("seed", range(3))
-def test_measures_agree_with_ir_measures(seed):
+def test_measures_agree_with_ir_measures(seed, grades):
     generator = np.random.default_rng(seed)
     size = 25
     found = np.array([generator.permutation(size)[:20] for _ in range(60)])
-    relevant = [
-        generator.choice(size, generator.integers(1, 16), replace=False).tolist()
-        for _ in found
-    ]
+    relevant = []
+    for _ in found:
+        named = generator.choice(size, generator.integers(2, 16), replace=False)
+        own = {int(row): int(generator.choice(grades)) for row in named}
+        relevant.append(own | {int(named[0]): 1})
     measures = retrieval_metrics(relevant_ranks(found, relevant), [1, 3, 10, 20])
     assert measures.shape == (60, 24)
     for k in (1, 3, 10, 20):
@@ -193,6 +195,21 @@ def test_ranks():
     assert ranks["query"].tolist() == [0, 0, 1, 1]
     assert ranks["document"].tolist() == [1, 3, 0, 1]
     np.testing.assert_array_equal(ranks["rank"], [2, 1, np.nan, 3])
+    assert ranks["grade"].tolist() == [1, 1, 1, 1]
+    graded = relevant_ranks(found, [{1: 2, 3: 0}, {0: 0.5, 2: -1}])
+    assert graded["document"].tolist() == [1, 0]
+    assert graded["grade"].tolist() == [2, 0.5]
+
+
+def test_gains_are_the_grades():
+    """Grades 1, 3 and 2 at the ranks 1, 2 and 4."""
+    ranks = relevant_ranks(np.array([[5, 6, 9, 7]]), [{5: 1, 6: 3, 7: 2, 8: 0}])
+    found = 1 / np.log2(2) + 3 / np.log2(3) + 2 / np.log2(5)
+    best = 3 / np.log2(2) + 2 / np.log2(3) + 1 / np.log2(4)
+    metrics = retrieval_metrics(ranks, [1, 4]).loc[0]
+    assert metrics["ndcg@4"] == pytest.approx(found / best)
+    assert metrics["ndcg@1"] == pytest.approx(1 / 3)
+    assert metrics["recall@4"] == 1 and metrics["precision@4"] == 0.75
 
 
 def test_a_cut_beyond_the_corpus():
@@ -209,5 +226,10 @@ def test_faults_of_ranks():
         relevant_ranks(found, [[0]])
     with pytest.raises(ValueError, match="each query. Received: none of 1"):
         relevant_ranks(found, [[0], []])
+    with pytest.raises(ValueError, match="each query. Received: none of 0"):
+        relevant_ranks(found, [{0: 0}, [0]])
+    for grade in (np.nan, "1", None):
+        with pytest.raises(ValueError, match=f"as grades. Received: {grade!r}"):
+            relevant_ranks(found, [{0: grade}, [0]])
     with pytest.raises(ValueError, match=r"ks must be at least 1.*\[1, 0\]"):
         retrieval_metrics(relevant_ranks(found, [[0], [0]]), [1, 0])

@@ -23,6 +23,10 @@ def test_sample_stands_in_and_says_so(offline):
         result = sts_benchmark(Hashed())
     assert "NOT the STS benchmark" in result.source
     assert "NOT the STS benchmark" in str(result)
+    for name, column in (("", "sts"), ("italian", "italian_sts")):
+        with pytest.warns(UserWarning, match="stsb-en-dev.csv cannot be had"):
+            evaluator = sts.STSEvaluator(name=name)
+        assert evaluator(Hashed()) == {column: result.pearson}
     pairs = pd.read_csv(sources.shipped("sts_sample.csv"), keep_default_na=False)
     assert result.n == len(pairs)
     u, v = (Hashed().encode(pairs[name]) for name in ("sentence1", "sentence2"))

@@ -127,8 +127,7 @@ def weat_of_embeddings(
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1. Received: {samples}")
-    lists = [np.asarray(rows) for rows in (x, y, a, b)]
-    x, y, a, b = lists
+    x, y, a, b = (np.asarray(rows) for rows in (x, y, a, b))
     if x.shape != y.shape or x.ndim not in (2, 3) or len(x) < 2:
         raise ValueError(
             "x and y must be of one shape, with at least two terms each. "
@@ -141,11 +140,11 @@ def weat_of_embeddings(
             "all targets have the same association, so there is no effect size; does "
             f"the encoder tell texts apart? Received: deviation {deviation:.1e}"
         )
-    means = targets[: len(x)].mean(), targets[len(x) :].mean()
+    difference = targets[: len(x)].mean() - targets[len(x) :].mean()
     sums = targets.sum(axis=1)
     p_value, partitions, exact = _p_value(sums, samples, seed)
     return WEATResult(
-        effect_size=float((means[0] - means[1]) / deviation),
+        effect_size=float(difference / deviation),
         p_value=p_value,
         statistic=float(sums[: len(x)].sum() - sums[len(x) :].sum()),
         n=len(x),
@@ -202,10 +201,9 @@ def _p_value(sums: np.ndarray, samples: int, seed: int) -> tuple[float, int, boo
     for rows in partitions:
         hits += int(np.count_nonzero(sums[rows].sum(axis=1) >= least))
         count += len(rows)
-    if exact:
-        return float(hits / count), count, True
     # The observed partition counts as one of those drawn, so p is never 0.
-    return float((hits + 1) / (count + 1)), count, False
+    observed = 0 if exact else 1
+    return (hits + observed) / (count + observed), count, exact
 
 
 def _all_partitions(half: int) -> Iterator[np.ndarray]:

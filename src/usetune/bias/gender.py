@@ -1,16 +1,15 @@
 """Gender association of job titles, of one encoder and of two beside each other."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from usetune.bias.association_tests import associations
 from usetune.bias.terms import TERM_ALONE, embed_terms
-from usetune.evaluation.bootstrap import bootstrap, interval_table
+from usetune.evaluation.bootstrap import compare
 from usetune.protocols import TextEncoder
-
-_NAMES = ("mean", "deviation")
 
 
 def gender_association(
@@ -67,8 +66,8 @@ def compare_associations(base: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFram
             "base and tuned must have the same titles in the same order. Received: "
             f"{list(base['title'])[:3]}... and {list(tuned['title'])[:3]}..."
         )
-    columns = {"base": base["association"], "tuned": tuned["association"]}
-    table = pd.DataFrame({"title": base["title"], **columns}).reset_index(drop=True)
+    table = base.rename(columns={"association": "base"})
+    table["tuned"] = tuned["association"].to_numpy()
     return table.assign(difference=table["tuned"] - table["base"])
 
 
@@ -86,7 +85,7 @@ def association_summary(
         seed: of the bootstrap.
 
     Returns:
-        DataFrame indexed by figure, ``mean`` and ``deviation`` (the standard deviation
+        DataFrame indexed by metric, ``mean`` and ``deviation`` (the standard deviation
         over titles, divided by n - 1): base, tuned, difference, low, high (95 % of the
         difference, percentiles) and n (titles).
 
@@ -96,19 +95,13 @@ def association_summary(
     """
     if len(table) < 2:
         raise ValueError(f"table must have at least two titles. Received: {len(table)}")
-    values = table[["base", "tuned"]].to_numpy()
-
-    def change(rows: np.ndarray) -> dict[str, float]:
-        before, after = _figures(values[rows]).T
-        return dict(zip(_NAMES, after - before, strict=True))
-
-    before, after = _figures(values).T
-    columns = {"base": before, "tuned": after, "difference": after - before}
-    named = {name: dict(zip(_NAMES, own, strict=True)) for name, own in columns.items()}
-    drawn = bootstrap(change, len(values), samples, seed)
-    return interval_table(named, drawn).assign(n=len(values)).rename_axis("figure")
+    base, tuned = (
+        partial(_spread, table[name].to_numpy()) for name in ("base", "tuned")
+    )
+    summary = compare(base, tuned, len(table), samples, seed)
+    return summary.assign(n=len(table)).rename_axis("metric")
 
 
-def _figures(values: np.ndarray) -> np.ndarray:
-    """Associations (titles, encoders) → mean and deviation, (2, encoders)."""
-    return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1)])
+def _spread(associations: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    drawn = associations[rows]
+    return {"mean": drawn.mean(), "deviation": drawn.std(ddof=1)}

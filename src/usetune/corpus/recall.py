@@ -8,7 +8,7 @@ import pandas as pd
 
 from usetune.corpus.embedded import EmbeddedCorpus
 from usetune.corpus.index import CorpusIndex
-from usetune.evaluation.bootstrap import bootstrap, interval_table
+from usetune.evaluation.bootstrap import intervals
 from usetune.search.exact import nearest
 
 # Inner products of one pair, computed in two ways, differ by less.
@@ -60,10 +60,10 @@ def recall_table(
         seconds[setting] = time.perf_counter() - started
         recalls[setting] = _recall(rows, corpus, queries, best[:, -1])
     hits = pd.DataFrame(recalls)
-    drawn = bootstrap(
+    table = intervals(
         lambda rows: hits.iloc[rows].mean().to_dict(), len(queries), _SAMPLES, seed
     )
-    table = interval_table({"recall": hits.mean().to_dict()}, drawn)
+    table = table.rename(columns={"value": "recall"})
     table["seconds"] = pd.Series(seconds)
     return table.assign(n=len(queries)).rename_axis("setting").reset_index()
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far figures would scatter on other examples."""
+"""Bootstrap intervals: how far metrics would scatter on other examples."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,53 +7,66 @@ import pandas as pd
 
 _CONFIDENCE = 0.95
 
+# From rows that are drawn, an int array that may hold a row several times, to metrics.
+MetricsOfRows = Callable[[np.ndarray], Mapping[str, float]]
 
-def bootstrap(
-    figures: Callable[[np.ndarray], Mapping[str, float]],
-    size: int,
-    samples: int,
-    seed: int,
+
+def intervals(
+    metrics: MetricsOfRows, size: int, samples: int, seed: int
 ) -> pd.DataFrame:
-    """Take figures of samples drawn with replacement.
+    """Put metrics beside their 95 % intervals.
 
-    The same size, samples and seed give the same draws, so that the figures of two
-    encoders can be subtracted sample by sample.
+    The ends are percentiles of the metrics of samples drawn with replacement (Efron and
+    Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13).
 
     Args:
-        figures: from row numbers, int array (size,), to figures by their names.
-        size: how many rows there are to draw from, and are drawn.
-        samples: how many samples, from 1.
-        seed: of the draws.
+        metrics: from row numbers to metrics by their names.
+        size: how many rows there are, and are drawn for each sample.
+        samples: number of samples, from 1.
+        seed: seed of the draws.
 
     Returns:
-        DataFrame, a row for each sample and a column for each figure.
+        DataFrame indexed by metric: value (of all rows), low and high.
 
     Raises:
         ValueError: if ``samples`` is not positive.
     """
+    value = metrics(np.arange(size))
+    return _with_ends({"value": value}, _drawn(metrics, size, samples, seed))
+
+
+def compare(
+    base: MetricsOfRows, tuned: MetricsOfRows, size: int, samples: int, seed: int
+) -> pd.DataFrame:
+    """Put metrics before and after beside the 95 % intervals of their differences.
+
+    The same samples are drawn for both. Arguments are those of `intervals`.
+
+    Returns:
+        DataFrame indexed by metric: base, tuned, difference, and of this low and high.
+
+    Raises:
+        ValueError: if ``samples`` is not positive.
+    """
+    before, after = (pd.Series(metrics(np.arange(size))) for metrics in (base, tuned))
+    columns = {"base": before, "tuned": after, "difference": after - before}
+    ends = [_drawn(metrics, size, samples, seed) for metrics in (base, tuned)]
+    return _with_ends(columns, ends[1] - ends[0])
+
+
+def _drawn(metrics: MetricsOfRows, size: int, samples: int, seed: int) -> pd.DataFrame:
+    """A row of metrics for each sample; the same arguments give the same samples."""
     if samples < 1:
         raise ValueError(f"samples must be at least 1. Received: {samples}")
     generator = np.random.default_rng(seed)
     return pd.DataFrame(
-        [figures(generator.integers(size, size=size)) for _ in range(samples)]
+        [metrics(generator.integers(size, size=size)) for _ in range(samples)]
     )
 
 
-def interval_table(
+def _with_ends(
     columns: Mapping[str, Mapping[str, float]], drawn: pd.DataFrame
 ) -> pd.DataFrame:
-    """Put figures beside their 95 % intervals.
-
-    The ends are percentiles of the samples (Efron and Tibshirani, "An Introduction to
-    the Bootstrap", 1993, chapter 13).
-
-    Args:
-        columns: name of a column → figures by their names.
-        drawn: as `bootstrap` returns, of what the intervals are for.
-
-    Returns:
-        DataFrame indexed by figure: the columns, low and high.
-    """
     tail = (1 - _CONFIDENCE) / 2
     table = pd.DataFrame(columns)
     return table.assign(low=drawn.quantile(tail), high=drawn.quantile(1 - tail))

@@ -72,25 +72,20 @@ def size_table(
             "queries and corpus must be arrays (n, dim) of one dim. "
             f"Received: shapes {queries.shape} and {corpus.shape}"
         )
-    if not all(1 <= dim <= corpus.shape[1] for dim in dims):
-        raise ValueError(
-            f"dims must be from 1 to {corpus.shape[1]}. Received: {list(dims)}"
-        )
+    full_dim = corpus.shape[1]
+    if not all(1 <= dim <= full_dim for dim in dims):
+        raise ValueError(f"dims must be from 1 to {full_dim}. Received: {list(dims)}")
     relevant = [[*rows] for rows in relevant]
-    named = {row for rows in relevant for row in rows}
-    outside = sorted(named - set(range(len(corpus))))
+    outside = {row for rows in relevant for row in rows} - {*range(len(corpus))}
     if outside:
         raise ValueError(
             f"relevant must name rows of the corpus, 0 to {len(corpus) - 1}. "
-            f"Received: {outside[:5]}"
+            f"Received: {sorted(outside)[:5]}"
         )
-    count = min(_COUNT, len(corpus))
-    full_dim = corpus.shape[1]
-    found, _ = nearest(
-        _first(queries, full_dim, "queries"), _first(corpus, full_dim, "corpus"), count
-    )
+    count, n = min(_COUNT, len(corpus)), len(queries)
+    whole = _first(queries, full_dim, "queries"), _first(corpus, full_dim, "corpus")
     # With nothing found at full size there is no share: NaN.
-    full_quality = pd.Series(_quality(found, relevant)).replace(0, np.nan)
+    full = _metrics(nearest(*whole, count)[0], relevant).replace(0, np.nan)
     table = []
     for dim in dims:
         own_queries = _first(queries, dim, "queries")
@@ -102,21 +97,12 @@ def size_table(
                 start = time.perf_counter()
                 found, _ = search(own_queries, documents, count)
                 seconds.append(time.perf_counter() - start)
-            quality = _quality(found, relevant)
-            table.append(
-                {
-                    "dim": dim,
-                    "precision": precision,
-                    "bytes": size,
-                    **quality,
-                    **{
-                        f"{name} share": quality[name] / full_quality[name]
-                        for name in _METRICS
-                    },
-                    "seconds": np.median(seconds) * 1000 / len(queries),
-                    "n": len(queries),
-                }
-            )
+            metrics = _metrics(found, relevant)
+            shares = (metrics / full).add_suffix(" share")
+            row = {"dim": dim, "precision": precision, "bytes": size}
+            row |= {**metrics, **shares}
+            row |= {"seconds": np.median(seconds) * 1000 / n, "n": n}
+            table.append(row)
     return pd.DataFrame(table)
 
 
@@ -149,6 +135,5 @@ def _prepared(
     return search, documents, quantizer.bytes_per_embedding
 
 
-def _quality(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> dict[str, float]:
-    measures = retrieval_metrics(relevant_ranks(found, relevant))
-    return measures[_METRICS].mean().to_dict()
+def _metrics(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> pd.Series:
+    return retrieval_metrics(relevant_ranks(found, relevant))[_METRICS].mean()

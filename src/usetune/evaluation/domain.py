@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
-from usetune.evaluation.scores import Scores
+from usetune.data.formats import POSITIVE, check_rows
+from usetune.data.tables import require_columns
+from usetune.evaluation.embedding import distinct, embed
+from usetune.evaluation.ranking import answer_ranks, retrieval_metrics
+from usetune.evaluation.scores import Scores, with_prefix
 from usetune.protocols import TextEncoder
-from usetune.search.exact import nearest
 
 _METRICS = ["recall@1", "recall@10", "mrr@10"]
-_DEPTH = 10
 
 
 class DomainEvaluator:
@@ -27,71 +28,76 @@ class DomainEvaluator:
     Args:
         pairs: DataFrame with anchor and positive, and perhaps group.
         corpus: texts to search in, each once; every positive is one of them.
-        seed: of the draw of other texts, and of the bootstrap.
+        seed: seed of the draw of other texts, and of the bootstrap.
+        name: put before the names of the metrics: "name_mrr@10".
 
     Attributes:
         texts: every text that is encoded.
 
     Raises:
-        ValueError: if ``pairs`` is empty or lacks a column, the corpus has a text
-            twice or fewer than two, or a positive is not in it.
+        ValueError: if ``pairs`` has no rows, lacks a column or has an empty cell, the
+            corpus has a text twice or fewer than two, or a positive is not in it.
     """
 
     def __init__(
-        self, pairs: pd.DataFrame, corpus: Sequence[str], seed: int = 0
+        self,
+        pairs: pd.DataFrame,
+        corpus: Sequence[str],
+        seed: int = 0,
+        *,
+        name: str = "",
     ) -> None:
-        missing = {"anchor", "positive"} - {*pairs.columns}
-        if missing or pairs.empty:
-            raise ValueError(
-                "pairs must have anchor and positive, and at least one row. "
-                f"Received: {list(pairs.columns)}, {len(pairs)} rows"
-            )
-        rows = pd.Index(corpus)
-        if not rows.is_unique or len(rows) < 2:
-            raise ValueError(
-                "corpus must hold at least two texts, each once. Received: "
-                f"{len(rows)}, twice {rows[rows.duplicated()].tolist()[:5]}"
-            )
+        columns = [*POSITIVE.columns]
+        known = require_columns(pairs, "pairs", columns)[columns]
+        check_rows(known, POSITIVE, "pairs")
+        rows = distinct(corpus, least=2)
         unknown = pairs.loc[~pairs["positive"].isin(rows), "positive"].tolist()
         if unknown:
             raise ValueError(f"positives that are not in the corpus: {unknown[:5]}")
-        self.pairs, self.corpus, self.seed = pairs, list(corpus), seed
+        self.pairs, self.corpus = pairs, list(corpus)
+        self.seed, self.name = seed, name
         self.texts = [*pairs["anchor"], *corpus]
-        self._relevant = rows.get_indexer(pairs["positive"])
+        self._answers = rows.get_indexer(pairs["positive"])
         others = np.random.default_rng(seed).integers(len(rows) - 1, size=len(pairs))
-        self._others = others + (others >= self._relevant)
+        self._others = others + (others >= self._answers)
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The metrics without their intervals."""
-        return self.score(encoder).metrics()
+        return with_prefix(self.score(encoder).metrics(), self.name)
 
     def score(self, encoder: TextEncoder) -> Scores:
         """Measure an encoder.
 
         Args:
             encoder: anything with ``encode(texts) → (n, dim)`` of unit length.
+
+        Raises:
+            ValueError: if an embedding is not finite.
         """
-        anchors = encoder.encode(self.pairs["anchor"].tolist())
-        corpus = encoder.encode(self.corpus)
-        found, _ = nearest(anchors, corpus, min(_DEPTH, len(corpus)))
-        ranks = relevant_ranks(found, self._relevant[:, None])
-        metrics = retrieval_metrics(ranks, (1, _DEPTH)).set_index(self.pairs.index)
-        cosines = {"related": self._relevant, "unrelated": self._others}
+        anchors = embed(encoder, self.pairs["anchor"].tolist())
+        corpus = embed(encoder, self.corpus)
+        ranks = answer_ranks(anchors, corpus, self._answers).rename_axis("query")
+        metrics = retrieval_metrics(ranks.reset_index().assign(grade=1))[_METRICS]
+        cosines = {
+            name: np.sum(anchors * corpus[rows], axis=1)
+            for name, rows in (("related", self._answers), ("unrelated", self._others))
+        }
+        index = self.pairs.index
         clusters, positives = pd.factorize(self.pairs["positive"])
         return Scores(
-            queries=metrics[_METRICS],
+            queries=metrics.set_axis(index),
             clusters=clusters,
             cluster="positives",
             seed=self.seed,
-            cosines=pd.DataFrame(
-                {
-                    name: np.sum(anchors * corpus[rows], axis=1)
-                    for name, rows in cosines.items()
-                },
-                index=self.pairs.index,
-            ),
+            cosines=pd.DataFrame(cosines, index=index),
             by_cluster=self._group_cosines(corpus, pd.Index(positives)),
             groups=self.pairs.get("group"),
+            answers=self.pairs[[*POSITIVE.columns]].assign(
+                rank=ranks["rank"].to_numpy(),
+                cosine=ranks["score"].to_numpy(),
+                first=np.array(self.corpus, dtype=object)[ranks["first"]],
+                first_cosine=ranks["first_score"].to_numpy(),
+            ),
         )
 
     def _group_cosines(self, corpus: np.ndarray, positives: pd.Index) -> pd.DataFrame:
@@ -101,7 +107,7 @@ class DomainEvaluator:
             return table
         first = ~self.pairs["positive"].duplicated().to_numpy()
         groups = self.pairs["group"][first].to_numpy()
-        own = corpus[self._relevant[first]]
+        own = corpus[self._answers[first]]
         same = groups[:, None] == groups
         cosines = own @ own.T
         for name, mask in (

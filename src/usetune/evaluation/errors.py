@@ -7,7 +7,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from usetune.data.formats import BINARY, SCORED, check_rows, format_of
-from usetune.evaluation.domain import DomainEvaluator
+from usetune.evaluation.embedding import distinct, embed
+from usetune.evaluation.scores import Scores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 from usetune.similarity import cosine_similarity, unit_length
@@ -15,8 +16,6 @@ from usetune.similarity import cosine_similarity, unit_length
 # What `load_sts` calls the columns of scored pairs.
 _STS = {"sentence1": "base", "sentence2": "ref", "score": "similarity"}
 _HIGHEST_STS_SCORE = 5
-# Queries that are compared with the whole corpus at a time.
-_QUERIES = 512
 
 
 def neighbours(
@@ -43,12 +42,7 @@ def neighbours(
         ValueError: if the corpus has a text twice, or fewer texts than ``count``
             beside a title.
     """
-    rows = pd.Index(corpus)
-    if not rows.is_unique:
-        raise ValueError(
-            "corpus must hold each text once. Received twice: "
-            f"{rows[rows.duplicated()].tolist()[:5]}"
-        )
+    rows = distinct(corpus)
     own = rows.get_indexer(pd.Index(titles))
     available = len(rows) - bool((own >= 0).any())
     if not 1 <= count <= available:
@@ -65,7 +59,9 @@ def neighbours(
     texts = rows.to_numpy()
     for name, encoder in (("base", base), ("tuned", tuned)):
         found, cosines = nearest(
-            _unit(encoder, titles), _unit(encoder, corpus), min(count + 1, len(rows))
+            unit_length(embed(encoder, titles)),
+            unit_length(embed(encoder, corpus)),
+            min(count + 1, len(rows)),
         )
         # Of each row all but the title itself, or but the last.
         others = found != own[:, None]
@@ -113,7 +109,7 @@ def most_wrong(
     checked = check_rows(named, format, "pairs")
     first, second, gold = (checked[column].tolist() for column in format.columns)
     cosine = np.asarray(
-        cosine_similarity(encoder.encode(first), encoder.encode(second))
+        cosine_similarity(embed(encoder, first), embed(encoder, second))
     )
     table = pairs.assign(
         cosine=cosine, gold_place=_places(gold), cosine_place=_places(cosine)
@@ -123,54 +119,26 @@ def most_wrong(
     return table.iloc[order[:count]]
 
 
-def worst_queries(
-    encoder: TextEncoder, evaluator: DomainEvaluator, count: int = 20
-) -> pd.DataFrame:
+def worst_queries(scores: Scores, count: int = 20) -> pd.DataFrame:
     """The queries whose answer comes last, and what came first instead.
 
     Args:
-        encoder: anything with ``encode(texts) → (n, dim)`` of unit length.
-        evaluator: its anchors are the queries, their positives the answers.
+        scores: what a `DomainEvaluator` measured; anchors are the queries, their
+            positives the answers.
         count: maximum number of rows; queries whose answer comes first are no errors.
 
     Returns:
         DataFrame anchor, positive, rank (of the positive, from 2), cosine (of the
         positive), first (the text of the corpus that came first) and first_cosine, the
         last rank first; index as of the evaluator's pairs.
+
+    Raises:
+        ValueError: if the scores are of another evaluator.
     """
-    pairs, texts = evaluator.pairs, np.array(evaluator.corpus, dtype=object)
-    anchors = encoder.encode(pairs["anchor"].tolist())
-    corpus = encoder.encode(evaluator.corpus).astype(np.float64)
-    own = pd.Index(texts).get_indexer(pairs["positive"])
-    places = np.arange(len(texts))
-    parts = []
-    for start in range(0, len(pairs), _QUERIES):
-        rows = slice(start, start + _QUERIES)
-        # As a search has them, so that ties are the same.
-        cosines = (anchors[rows].astype(np.float64) @ corpus.T).astype(np.float32)
-        answer = np.take_along_axis(cosines, own[rows, None], axis=1)
-        # Of equal cosines the earlier row of the corpus comes first, as in a search.
-        is_before = (cosines > answer) | (
-            (cosines == answer) & (places < own[rows, None])
-        )
-        first = cosines.argmax(axis=1)
-        part = (
-            pairs[["anchor", "positive"]]
-            .iloc[rows]
-            .assign(
-                rank=1 + is_before.sum(axis=1),
-                cosine=answer[:, 0],
-                first=texts[first],
-                first_cosine=cosines.max(axis=1),
-            )
-        )
-        parts.append(part[part["rank"] > 1])
-    wrong = pd.concat(parts)
+    if scores.answers is None:
+        raise ValueError("scores must be of a DomainEvaluator. Received: others")
+    wrong = scores.answers.query("rank > 1")
     return wrong.sort_values("rank", ascending=False, kind="stable").head(count)
-
-
-def _unit(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
-    return unit_length(np.asarray(encoder.encode(list(texts))))
 
 
 def _places(values: Sequence[float] | np.ndarray) -> np.ndarray:

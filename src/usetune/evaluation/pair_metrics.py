@@ -1,7 +1,6 @@
-"""Names of figures."""
+"""Metrics of pairs and triplets of embeddings."""
 
 import warnings
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,13 +9,8 @@ from sklearn import metrics
 
 from usetune.similarity import sum_of_components, unit_length
 
-
-def with_prefix(figures: Mapping[str, float], name: str) -> dict[str, float]:
-    """Figures with the name of their measure before their own, if it has one."""
-    return {f"{name}_{key}" if name else key: x for key, x in figures.items()}
-
-
 _DISTANCES = ("euclidean", "manhattan")
+_CORRELATIONS = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}
 
 
 def pair_similarities(u: np.ndarray, v: np.ndarray) -> dict[str, np.ndarray]:
@@ -30,19 +24,13 @@ def pair_similarities(u: np.ndarray, v: np.ndarray) -> dict[str, np.ndarray]:
         For cosine, dot, euclidean and manhattan a float32 array (pairs,).
 
     Raises:
-        ValueError: if shapes do not fit, or a number is not finite.
+        ValueError: if shapes do not fit.
     """
     u, v = np.asarray(u, dtype=np.float32), np.asarray(v, dtype=np.float32)
     if u.ndim != 2 or u.shape != v.shape:
         raise ValueError(
             "embeddings must be two arrays (pairs, dim) of one shape. "
             f"Received: {u.shape} and {v.shape}"
-        )
-    faulty = np.flatnonzero(~(np.isfinite(u) & np.isfinite(v)).all(axis=1))
-    if faulty.size:
-        raise ValueError(
-            f"embeddings must be finite. Received: others in {faulty.size} of {len(u)} "
-            f"pairs, rows {faulty[:5].tolist()}"
         )
     return {
         "cosine": sum_of_components(unit_length(u) * unit_length(v)),
@@ -67,19 +55,18 @@ def similarity_metrics(
         and their largest as pearson_max and spearman_max. All in [-1, 1]; NaN where
         gold scores or similarities are constant, and in the largest of such.
     """
-    figures = {}
     with warnings.catch_warnings():
         # Documented: NaN says it.
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        for name, values in pair_similarities(u, v).items():
-            pearson = stats.pearsonr(similarity, values)
-            figures[f"pearson_{name}"] = float(pearson.statistic)
-            spearman = stats.spearmanr(similarity, values)
-            figures[f"spearman_{name}"] = float(spearman.statistic)
-    for kind in ("pearson", "spearman"):
-        largest = np.max([x for name, x in figures.items() if name.startswith(kind)])
-        figures[f"{kind}_max"] = float(largest)
-    return figures
+        found = {
+            f"{kind}_{name}": float(correlation(similarity, values).statistic)
+            for name, values in pair_similarities(u, v).items()
+            for kind, correlation in _CORRELATIONS.items()
+        }
+    for kind in _CORRELATIONS:
+        own = [x for name, x in found.items() if name.startswith(kind)]
+        found[f"{kind}_max"] = float(np.max(own))
+    return found
 
 
 def triplet_metrics(
@@ -101,9 +88,11 @@ def triplet_metrics(
     """
     near = pair_similarities(anchor, positive)
     far = pair_similarities(anchor, negative)
-    shares = [float(np.mean(near[name] > far[name] + margin)) for name in near]
-    figures = {f"{name}_accuracy": x for name, x in zip(near, shares, strict=True)}
-    return {**figures, "max_accuracy": max(shares)}
+    shares = {
+        f"{name}_accuracy": float(np.mean(near[name] > far[name] + margin))
+        for name in near
+    }
+    return {**shares, "max_accuracy": max(shares.values())}
 
 
 def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str, float]:
@@ -132,11 +121,12 @@ def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str,
         name: _best_cuts(values, label, -1 if name in _DISTANCES else 1)
         for name, values in pair_similarities(u, v).items()
     }
-    figures: dict[str, float] = {}
-    for name, own in by_similarity.items():
-        figures |= with_prefix(own, name)
-    table = pd.DataFrame(by_similarity)
-    return {**figures, **with_prefix(table.max(axis=1).to_dict(), "max")}
+    by_similarity["max"] = pd.DataFrame(by_similarity).max(axis=1).to_dict()
+    return {
+        f"{similarity}_{name}": value
+        for similarity, own in by_similarity.items()
+        for name, value in own.items()
+    }
 
 
 def check_both_labels(label: np.ndarray) -> np.ndarray:
@@ -151,7 +141,7 @@ def check_both_labels(label: np.ndarray) -> np.ndarray:
 
 
 def _best_cuts(scores: np.ndarray, label: np.ndarray, sign: int) -> dict[str, float]:
-    """Figures of one similarity; the sign is that of its thresholds."""
+    """Metrics of one similarity; the sign is that of its thresholds."""
     _, false, _, hits, lowest = metrics.confusion_matrix_at_thresholds(label, scores)
     # Cuts by the lowest score that is called 1, in descending order; first comes the
     # one that calls none so.

@@ -14,24 +14,25 @@ from usetune.data.formats import (
     text_columns,
 )
 from usetune.data.tables import require_columns
+from usetune.evaluation.embedding import embed
 from usetune.evaluation.pair_metrics import (
     binary_metrics,
     check_both_labels,
     similarity_metrics,
     triplet_metrics,
-    with_prefix,
 )
+from usetune.evaluation.scores import with_prefix
 from usetune.protocols import TextEncoder
 
 
 class _TableEvaluator:
-    """Encodes the columns of texts of a table, for figures of their embeddings.
+    """Encodes the columns of texts of a table, for metrics of their embeddings.
 
     Args:
         table: what is measured.
         source: what errors call it.
         format: what it should be.
-        name: put before the names of the figures.
+        name: put before the names of the metrics.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class _TableEvaluator:
         self.texts = [text for name in self._columns for text in self._table[name]]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
-        """The figures of an encoder.
+        """The metrics of an encoder.
 
         Args:
             encoder: anything with ``encode(texts) → (n, dim)``.
@@ -51,7 +52,7 @@ class _TableEvaluator:
         Raises:
             ValueError: if an embedding is not finite.
         """
-        embeddings = np.asarray(encoder.encode(self.texts))
+        embeddings = embed(encoder, self.texts)
         parts = np.split(embeddings, len(self._columns))
         metrics = self._metrics(dict(zip(self._columns, parts, strict=True)))
         return with_prefix(metrics, self.name)
@@ -66,7 +67,7 @@ class SimilarityEvaluator(_TableEvaluator):
 
     Args:
         pairs: DataFrame base, ref, similarity (in [0, 1]), at least two rows.
-        name: put before the names of the figures: "name_spearman_cosine".
+        name: put before the names of the metrics: "name_spearman_cosine".
 
     Attributes:
         texts: every text that is encoded.
@@ -91,7 +92,7 @@ class TripletEvaluator(_TableEvaluator):
     Args:
         triplets: DataFrame anchor, positive, negative.
         margin: how much closer it must be.
-        name: put before the names of the figures: "name_cosine_accuracy".
+        name: put before the names of the metrics: "name_cosine_accuracy".
 
     Attributes:
         texts: every text that is encoded.
@@ -117,7 +118,7 @@ class BinaryClassificationEvaluator(_TableEvaluator):
 
     Args:
         pairs: DataFrame base, ref, label (0 or 1, both among them).
-        name: put before the names of the figures: "name_cosine_ap".
+        name: put before the names of the metrics: "name_cosine_ap".
 
     Attributes:
         texts: every text that is encoded.

@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.warn import warn
-from usetune.evaluation.pair_metrics import with_prefix
-from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
-from usetune.evaluation.scores import Scores
+from usetune.evaluation.embedding import embed
+from usetune.evaluation.ranking import (
+    Relevant,
+    grades,
+    relevant_ranks,
+    retrieval_metrics,
+)
+from usetune.evaluation.scores import Scores, with_prefix
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 
@@ -27,15 +32,17 @@ class RetrievalEvaluator:
     Args:
         queries: id → text.
         corpus: id → text.
-        relevant: id of a query → ids of the documents that answer it. Queries without
-            any are left out, with a warning.
+        relevant: id of a query → ids of the documents that answer it, or these with
+            their grades, id → grade. A document of grade 0 does not answer it; larger
+            grades count in ndcg only, as in trec_eval. Queries without an answer are
+            left out, with a warning.
         ks: cuts of accuracy, precision, recall, mrr and ndcg.
         map_k: cut of map.
-        name: put before the names of the figures: "name_mrr@10".
+        name: put before the names of the metrics: "name_mrr@10".
         skip_same_id: whether a query does not find the document of its own id, as
             BEIR and MTEB have it.
         chunk_size: documents that are encoded and compared at a time; no matter for
-            the figures.
+            the metrics.
         groups: id of a query → name of what it belongs to. Queries of one group are
             not independent, several names of one thing say: the bootstrap then draws
             groups. Default: it draws queries.
@@ -54,7 +61,7 @@ class RetrievalEvaluator:
         self,
         queries: Mapping[str, str],
         corpus: Mapping[str, str],
-        relevant: Mapping[str, Collection[str]],
+        relevant: Mapping[str, Relevant],
         ks: Sequence[int] = (1, 3, 5, 10),
         map_k: int = 100,
         *,
@@ -71,26 +78,25 @@ class RetrievalEvaluator:
             )
         documents = sorted(corpus, key=str)
         rows = {document: row for row, document in enumerate(documents)}
-        _check_ids(queries, rows, relevant, skip_same_id)
-        kept = [query for query in queries if relevant.get(query)]
-        without = [query for query in queries if not relevant.get(query)]
-        if not kept:
+        answers = _answers(queries, rows, relevant, skip_same_id)
+        kept = [*answers]
+        if groups is None:
+            groups = {query: query for query in kept}
+        lacking = [query for query in kept if query not in groups]
+        if lacking:
             raise ValueError(
-                "relevant must name a document of at least one query. "
-                f"Received: none of {len(queries)} queries"
-            )
-        if without:
-            warn(
-                f"{len(without)} of {len(queries)} queries have no relevant document "
-                f"and are left out: {without[:5]}{' …' if len(without) > 5 else ''}"
+                f"groups must name the group of each query. Received: not {lacking[:5]}"
             )
         self.name, self._chunk_size, self._seed = name, chunk_size, seed
         self._ks, self._map_k = list(ks), map_k
         self._ids = pd.Index(kept, name="query")
-        self._groups = self._ids if groups is None else _groups_of(kept, groups)
+        self._clusters, _ = pd.factorize(pd.Index([groups[query] for query in kept]))
         self._queries = [queries[query] for query in kept]
         self._documents = [corpus[document] for document in documents]
-        self._relevant = [[rows[own] for own in relevant[query]] for query in kept]
+        self._relevant = [
+            {rows[document]: grade for document, grade in own.items()}
+            for own in answers.values()
+        ]
         own = [rows.get(query, -1) for query in kept]
         self._skipped = np.array(own) if skip_same_id else None
 
@@ -114,12 +120,12 @@ class RetrievalEvaluator:
         """
         size, step = len(self._documents), self._chunk_size
         parts = (
-            encoder.encode(self._documents[start : start + step])
+            embed(encoder, self._documents[start : start + step])
             for start in range(0, size, step)
         )
         # One more, as the skipped document may be among the first.
         depth = max([*self._ks, self._map_k]) + (self._skipped is not None)
-        queries = encoder.encode(self._queries)
+        queries = embed(encoder, self._queries)
         found, _ = nearest(queries, parts, min(depth, size), step)
         if self._skipped is not None:
             # It comes last, where it is no relevant document and counts for nothing.
@@ -130,46 +136,42 @@ class RetrievalEvaluator:
         )
         columns = [f"{measure}@{k}" for measure in _MEASURES for k in self._ks]
         table = measures[[*columns, f"map@{self._map_k}"]].set_axis(self._ids)
-        clusters = pd.factorize(self._groups)[0]
-        return Scores(table, clusters, "groups", self._seed)
+        return Scores(table, self._clusters, "groups", self._seed)
 
 
-def _groups_of(queries: Sequence[str], groups: Mapping[str, str]) -> pd.Index:
-    lacking = [query for query in queries if query not in groups]
-    if lacking:
-        raise ValueError(
-            "groups must name the group of each query. Received: none for "
-            f"{lacking[:5]}"
-        )
-    return pd.Index([groups[query] for query in queries])
-
-
-def _check_ids(
+def _answers(
     queries: Mapping[str, str],
     corpus: Collection[str],
-    relevant: Mapping[str, Collection[str]],
+    relevant: Mapping[str, Relevant],
     skip_same_id: bool,
-) -> None:
+) -> dict[str, dict[str, float]]:
+    """For each query that has an answer, document → grade."""
     texts = [query for query, own in relevant.items() if isinstance(own, str)]
     if texts:
         raise ValueError(
             "relevant must give a set of ids for each query. Received: "
             f"{relevant[texts[0]]!r} for {texts[0]!r}"
         )
-    strangers = [query for query in relevant if query not in queries]
-    if strangers:
+    graded = {query: grades(own) for query, own in relevant.items()}
+    named = [document for own in graded.values() for document in own]
+    same = [query for query, own in graded.items() if skip_same_id and query in own]
+    for faulty, expected in (
+        ([q for q in graded if q not in queries], "relevant must name ids of queries"),
+        ([d for d in named if d not in corpus], "relevant must name ids of the corpus"),
+        (same, "with skip_same_id, no document answers the query of its own id"),
+    ):
+        if faulty:
+            raise ValueError(f"{expected}. Received: {faulty[:5]}")
+    answers = {query: graded[query] for query in queries if graded.get(query)}
+    if not answers:
         raise ValueError(
-            f"relevant must name ids of queries. Received: {strangers[:5]}"
+            "relevant must name a document of at least one query. "
+            f"Received: none of {len(queries)} queries"
         )
-    pairs = [(query, own) for query, documents in relevant.items() for own in documents]
-    unknown = [own for _, own in pairs if own not in corpus]
-    if unknown:
-        raise ValueError(
-            f"relevant must name ids of the corpus. Received: {unknown[:5]}"
+    without = [query for query in queries if query not in answers]
+    if without:
+        warn(
+            f"{len(without)} of {len(queries)} queries have no relevant document "
+            f"and are left out: {without[:5]}{' …' if len(without) > 5 else ''}"
         )
-    skipped = [own for query, own in pairs if own == query]
-    if skip_same_id and skipped:
-        raise ValueError(
-            "with skip_same_id, no document is relevant to the query of its own id. "
-            f"Received: {skipped[:5]}"
-        )
+    return answers

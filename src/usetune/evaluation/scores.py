@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from usetune.evaluation.bootstrap import bootstrap, interval_table
+from usetune.evaluation import bootstrap
 
 
 # Tables have no truth value: a comparison field by field would raise.
@@ -29,6 +30,8 @@ class Scores:
         by_cluster: None, or further metrics with a row for each cluster, NaN where one
             has none.
         groups: None, or the name of each query's group, for `by_group`.
+        answers: None, or for each query its answer and what came first instead, see
+            `worst_queries`.
     """
 
     queries: pd.DataFrame
@@ -38,6 +41,7 @@ class Scores:
     cosines: pd.DataFrame | None = None
     by_cluster: pd.DataFrame | None = None
     groups: pd.Series | None = None
+    answers: pd.DataFrame | None = None
 
     def __getitem__(self, name: str) -> float:
         """One metric.
@@ -56,15 +60,7 @@ class Scores:
 
     def metrics(self) -> dict[str, float]:
         """Each metric by its name."""
-        metrics = {name: float(own.mean()) for name, own in self.queries.items()}
-        if self.cosines is not None:
-            metrics |= _separation(*self.cosines.to_numpy().T)
-        if self.by_cluster is not None:
-            metrics |= {
-                name: _mean_of_known(own.to_numpy())
-                for name, own in self.by_cluster.items()
-            }
-        return metrics
+        return self._metrics_of(np.arange(self._size))
 
     def intervals(self, samples: int = 1000) -> pd.DataFrame:
         """Metrics with their bootstrap intervals.
@@ -76,8 +72,9 @@ class Scores:
             DataFrame indexed by metric: value, low, high (95 %, percentiles), n (the
             number of queries) and the number of clusters, under their name.
         """
-        drawn = self._bootstrap(samples)
-        return self._counted(interval_table({"value": self.metrics()}, drawn))
+        return self._counted(
+            bootstrap.intervals(self._metrics_of, self._size, samples, self.seed)
+        )
 
     def compare(self, tuned: Scores, samples: int = 1000) -> pd.DataFrame:
         """Metrics of a base and a tuned encoder, on the same queries.
@@ -98,14 +95,8 @@ class Scores:
                 "base and tuned must have the same queries and metrics. Received: "
                 f"tables of {self.queries.shape} and {tuned.queries.shape}"
             )
-        base, other = self.metrics(), tuned.metrics()
-        columns = {
-            "base": base,
-            "tuned": other,
-            "difference": {name: other[name] - base[name] for name in base},
-        }
-        drawn = tuned._bootstrap(samples) - self._bootstrap(samples)
-        return self._counted(interval_table(columns, drawn))
+        both = self._metrics_of, tuned._metrics_of
+        return self._counted(bootstrap.compare(*both, self._size, samples, self.seed))
 
     def by_group(self) -> pd.DataFrame:
         """The means of each group's queries, with n.
@@ -120,8 +111,26 @@ class Scores:
         groups = self.queries.groupby(self.groups)
         return groups.mean().assign(n=groups.size())
 
+    @property
+    def _size(self) -> int:
+        """The number of clusters."""
+        return int(self.clusters.max()) + 1
+
+    def _metrics_of(self, drawn: np.ndarray) -> dict[str, float]:
+        """Metrics of clusters, each taken as often as it is drawn."""
+        times = np.bincount(drawn, minlength=self._size)[self.clusters]
+        rows = np.repeat(np.arange(len(times)), times)
+        means = self.queries.to_numpy().T.take(rows, axis=1).mean(axis=1)
+        metrics = dict(zip(self.queries, means.tolist(), strict=True))
+        if self.cosines is not None:
+            metrics |= _separation(*self.cosines.to_numpy()[rows].T)
+        if self.by_cluster is not None:
+            # Of what is known: NaN is left out.
+            metrics |= self.by_cluster.iloc[drawn].mean().to_dict()
+        return metrics
+
     def _counted(self, table: pd.DataFrame) -> pd.DataFrame:
-        counts = {"n": len(self.queries), self.cluster: self.clusters.max() + 1}
+        counts = {"n": len(self.queries), self.cluster: self._size}
         return table.assign(**counts)
 
     def _is_alike(self, other: Scores) -> bool:
@@ -132,30 +141,6 @@ class Scores:
             and np.array_equal(self.clusters, other.clusters)
             and (own is None or its is None or own.index.equals(its.index))
         )
-
-    def _bootstrap(self, samples: int) -> pd.DataFrame:
-        # The mean of a sample is the sum of its clusters' sums by that of their sizes.
-        sums = self.queries.groupby(self.clusters).sum().to_numpy()
-        sizes = np.bincount(self.clusters)
-        order = np.argsort(self.clusters, kind="stable")
-        members = np.split(order, np.cumsum(sizes)[:-1])
-        cosines = None if self.cosines is None else self.cosines.to_numpy()
-        further = self.by_cluster
-
-        def metrics(drawn: np.ndarray) -> dict[str, float]:
-            means = sums[drawn].sum(axis=0) / sizes[drawn].sum()
-            found = dict(zip(self.queries, means, strict=True))
-            if cosines is not None:
-                rows = np.concatenate([members[cluster] for cluster in drawn])
-                found |= _separation(*cosines[rows].T)
-            if further is not None:
-                found |= {
-                    name: _mean_of_known(own.to_numpy()[drawn])
-                    for name, own in further.items()
-                }
-            return found
-
-        return bootstrap(metrics, len(sizes), samples, self.seed)
 
 
 def _separation(related: np.ndarray, unrelated: np.ndarray) -> dict[str, float]:
@@ -168,6 +153,6 @@ def _separation(related: np.ndarray, unrelated: np.ndarray) -> dict[str, float]:
     }
 
 
-def _mean_of_known(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else np.nan
+def with_prefix(metrics: Mapping[str, float], name: str) -> dict[str, float]:
+    """Metrics with the name of their evaluator before their own, if it has one."""
+    return {f"{name}_{key}" if name else key: x for key, x in metrics.items()}

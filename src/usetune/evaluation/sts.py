@@ -7,10 +7,11 @@ the machine translations of github.com/PhilipMay/stsb-multi-mt.
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from usetune.data.sts import load_sts
+from usetune.evaluation.embedding import embed
+from usetune.evaluation.scores import with_prefix
 from usetune.protocols import TextEncoder
 from usetune.similarity import cosine_similarity
 
@@ -71,24 +72,10 @@ def sts_benchmark(
         Correlations between the gold scores and the cosines of the embeddings.
 
     Raises:
-        ValueError: see `load_sts`.
+        ValueError: see `load_sts`, or if an embedding is not finite.
         FileNotFoundError: see `load_sts`.
     """
-    return _score(encoder, load_sts(split, language, parsing))
-
-
-def _score(encoder: TextEncoder, pairs: pd.DataFrame) -> STSScores:
-    embeddings = encoder.encode([*pairs["sentence1"], *pairs["sentence2"]])
-    cosines = np.asarray(cosine_similarity(*np.split(embeddings, 2)))
-    pearson = stats.pearsonr(pairs["score"], cosines)
-    spearman = stats.spearmanr(pairs["score"], cosines)
-    return STSScores(
-        pearson=float(pearson.statistic),
-        pearson_pvalue=float(pearson.pvalue),
-        spearman=float(spearman.statistic),
-        n=len(pairs),
-        source=pairs.attrs["source"],
-    )
+    return STSEvaluator(split, language, parsing).score(encoder)
 
 
 class STSEvaluator:
@@ -97,19 +84,43 @@ class STSEvaluator:
     Args:
         split: see `load_sts`.
         language: see `load_sts`.
+        parsing: see `load_sts`.
+        name: put before the name of the metric, "name_sts", to tell two languages
+            apart say.
 
     Attributes:
         texts: every text that is encoded.
     """
 
-    def __init__(self, split: str = "dev", language: str = "en") -> None:
-        self._pairs = load_sts(split, language)
+    def __init__(
+        self,
+        split: str = "dev",
+        language: str = "en",
+        parsing: str = "all",
+        *,
+        name: str = "",
+    ) -> None:
+        self.name, self._pairs = name, load_sts(split, language, parsing)
         self.texts = [*self._pairs["sentence1"], *self._pairs["sentence2"]]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """{"sts": Pearson's correlation}."""
-        return {"sts": self.score(encoder).pearson}
+        return with_prefix({"sts": self.score(encoder).pearson}, self.name)
 
     def score(self, encoder: TextEncoder) -> STSScores:
-        """Both correlations, with n and the source."""
-        return _score(encoder, self._pairs)
+        """Both correlations, with n and the source.
+
+        Raises:
+            ValueError: if an embedding is not finite.
+        """
+        first, second = np.split(embed(encoder, self.texts), 2)
+        cosines = np.asarray(cosine_similarity(first, second))
+        pearson = stats.pearsonr(self._pairs["score"], cosines)
+        spearman = stats.spearmanr(self._pairs["score"], cosines)
+        return STSScores(
+            pearson=float(pearson.statistic),
+            pearson_pvalue=float(pearson.pvalue),
+            spearman=float(spearman.statistic),
+            n=len(cosines),
+            source=self._pairs.attrs["source"],
+        )
