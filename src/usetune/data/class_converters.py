@@ -3,12 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
 from usetune.data.converters import converted
-from usetune.data.formats import (
-    CLASSES,
-    Format,
-    check_rows,
-)
+from usetune.data.formats import CLASSES, TRIPLETS, Format, check_rows
 from usetune.data.tables import require_columns
 
 # More pairs than this are made only where ``per_class`` asks for them.
@@ -37,8 +34,8 @@ def triplets_from_classes(
         ValueError: if ``texts`` lacks a column, has no rows or an empty cell, holds
             fewer than two classes or none of two texts, or a number is below 1.
     """
-    _check_number("per_anchor", per_anchor)
-    _check_number("limit", limit)
+    check_at_least("per_anchor", per_anchor)
+    check_at_least("limit", limit)
     table, numbers = _by_class(texts)
     classes = table["class"].to_numpy()
     sizes = np.bincount(classes)
@@ -60,14 +57,9 @@ def triplets_from_classes(
     positives += positives >= anchors
     negatives = generator.integers(len(table) - size)
     negatives += np.where(negatives >= first, size, 0)
-    values = table["text"].to_numpy()
-    triplets = pd.DataFrame(
-        {
-            "anchor": values[anchors],
-            "positive": values[positives],
-            "negative": values[negatives],
-        }
-    )
+    rows = np.column_stack([anchors, positives, negatives])
+    texts = table["text"].to_numpy()[rows]
+    triplets = pd.DataFrame(texts, columns=TRIPLETS.columns)
     result = triplets.drop_duplicates(ignore_index=True)
     return converted(
         result,
@@ -104,7 +96,7 @@ def positive_pairs_from_classes(
             class of two texts; if ``per_class`` is below 1, or None with more pairs
             than that.
     """
-    _check_number("per_class", per_class)
+    check_at_least("per_class", per_class)
     table, numbers = _by_class(texts)
     sizes = np.bincount(table["class"])
     totals = sizes * (sizes - 1) // 2
@@ -115,18 +107,17 @@ def positive_pairs_from_classes(
             f"classes make {possible:,}. Received: None"
         )
     generator = np.random.default_rng(seed)
-    anchors, positives = [], []
-    for first, total in zip(np.cumsum(sizes) - sizes, totals, strict=True):
-        earlier, later = _couple(_drawn(total, per_class, generator))
-        anchors.append(first + earlier)
-        positives.append(first + later)
-    rows = np.concatenate(anchors)
-    values = table["text"].to_numpy()
+    couples = [
+        end - size + _couples(_drawn(total, per_class, generator), size)
+        for end, size, total in zip(np.cumsum(sizes), sizes, totals, strict=True)
+    ]
+    anchors, positives = np.concatenate(couples, axis=1)
+    texts = table["text"].to_numpy()
     result = pd.DataFrame(
         {
-            "anchor": values[rows],
-            "positive": values[np.concatenate(positives)],
-            "label": table["label"].to_numpy()[rows],
+            "anchor": texts[anchors],
+            "positive": texts[positives],
+            "label": table["label"].to_numpy()[anchors],
         }
     )
     return converted(
@@ -138,11 +129,6 @@ def positive_pairs_from_classes(
             "pairs": len(result),
         },
     )
-
-
-def _check_number(name: str, number: int | None) -> None:
-    if number is not None and number < 1:
-        raise ValueError(f"{name} must be at least 1. Received: {number}")
 
 
 def _by_class(texts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -181,10 +167,10 @@ def _drawn(total: int, most: int | None, generator: np.random.Generator) -> np.n
     return np.sort(generator.choice(total, most, replace=False))
 
 
-def _couple(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Couples i < j by their numbers, which count (0, 1), (0, 2), (1, 2), (0, 3).
-
-    The root is exact enough for numbers below 10**15, a class of 44 million texts.
-    """
-    later = ((1 + np.sqrt(8.0 * numbers + 1)) / 2).astype(np.int64)
-    return numbers - later * (later - 1) // 2, later
+def _couples(numbers: np.ndarray, size: int) -> np.ndarray:
+    """Couples i < j of a class, (2, n), numbered (0, 1), (0, 2), (1, 2), (0, 3)."""
+    j = np.arange(size)
+    # The number of the first couple of each j.
+    first = j * (j - 1) // 2
+    later = np.searchsorted(first, numbers, side="right") - 1
+    return np.array([numbers - first[later], later])

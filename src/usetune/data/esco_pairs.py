@@ -42,20 +42,19 @@ def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
     pairs = labels.drop(index=names.index).merge(
         names[["conceptUri", "text"]], on="conceptUri", suffixes=("", "_name")
     )
-    kept = pairs[~pairs["shared"]]
     result = pd.DataFrame(
         {
-            "anchor": kept["text"],
-            "positive": kept["text_name"],
-            "occupation": kept["conceptUri"],
-            "group": kept["iscoGroup"].str[:_MINOR_GROUP_DIGITS],
+            "anchor": pairs["text"],
+            "positive": pairs["text_name"],
+            "occupation": pairs["conceptUri"],
+            "group": pairs["iscoGroup"].str[:_MINOR_GROUP_DIGITS],
         }
-    ).reset_index(drop=True)
+    )[~pairs["shared"]].reset_index(drop=True)
     return with_counts(
         result,
         {
             **counts(labels),
-            "left out as shared": len(pairs) - len(kept),
+            "left out as shared": len(pairs) - len(result),
             "pairs": len(result),
         },
     )
@@ -101,21 +100,20 @@ def scored_pairs_from_occupations(
         raise ValueError(f"anchors that are no English preferred label: {unknown}")
     generator = np.random.default_rng(seed)
     texts = _texts(occupations)
-    rows_of = texts.groupby("conceptUri").indices
+    own_texts = dict(list(texts.groupby("conceptUri")[["text", "cosine"]]))
     others = _OtherTexts(texts, isco_distance)
-    pairs, repeated = [], 0
+    rows, repeated = [], 0
     for anchor in anchors:
         uri, code = english.loc[anchor, ["conceptUri", "iscoGroup"]]
-        own = texts.iloc[rows_of[uri]]
+        own = own_texts[uri]
         kept = own[own["text"] != anchor].drop_duplicates("text")
         # The anchor itself is one of its labels.
         repeated += len(own) - len(kept) - 1
-        drawn, cosines = others.draw(
-            anchor, code, kept["text"], unrelated * len(kept), generator
-        )
-        refs, cosines = [*kept["text"], *drawn], [*kept["cosine"], *cosines]
-        pairs.append(pd.DataFrame({"base": anchor, "ref": refs, "cosine": cosines}))
-    table = pd.concat(pairs, ignore_index=True)
+        count = unrelated * len(kept)
+        drawn = others.draw(anchor, code, kept["text"], count, generator)
+        related = kept.itertuples(index=False, name=None)
+        rows += [(anchor, *pair) for pair in (*related, *drawn)]
+    table = pd.DataFrame(rows, columns=["base", "ref", "cosine"])
     table["similarity"] = np.asarray(angular_similarity(table["cosine"].to_numpy()))
     numbers = table["cosine"].value_counts().sort_index(ascending=False)
     order = generator.permutation(len(table))
@@ -150,7 +148,7 @@ class _OtherTexts:
     def __init__(self, texts: pd.DataFrame, isco_distance: bool) -> None:
         self._isco_distance = isco_distance
         self._texts = texts[["text", "iscoGroup"]].drop_duplicates()
-        self._rings: dict[tuple[str, str | None], np.ndarray] = {}
+        self._rings: dict[tuple[str, str | None], pd.Index] = {}
 
     def draw(
         self,
@@ -159,7 +157,7 @@ class _OtherTexts:
         own: Sequence[str],
         count: int,
         generator: np.random.Generator,
-    ) -> tuple[list[str], list[float]]:
+    ) -> list[tuple[str, float]]:
         """Draw texts, none twice, and give each its cosine.
 
         Args:
@@ -172,9 +170,9 @@ class _OtherTexts:
         Raises:
             ValueError: if there are fewer texts.
         """
-        left_out = np.array([*own, anchor], dtype=object)
         classes = [
-            (_without(texts, left_out), cosine) for texts, cosine in self._classes(code)
+            (ring.drop([*own, anchor], errors="ignore"), cosine)
+            for ring, cosine in self._classes(code)
         ]
         available = sum(len(texts) for texts, _ in classes)
         if count > available:
@@ -182,18 +180,17 @@ class _OtherTexts:
                 f"{anchor!r} needs {count} texts of other occupations, and "
                 f"{available} exist"
             )
-        drawn: list[str] = []
-        cosines: list[float] = []
+        drawn: list[tuple[str, float]] = []
         # The smallest classes first: what they lack comes from the larger ones.
         classes.sort(key=lambda entry: len(entry[0]))
         for number, (texts, cosine) in enumerate(classes):
             share = (count - len(drawn)) // (len(classes) - number)
             share = min(share, len(texts))
-            drawn += list(generator.choice(texts, share, replace=False))
-            cosines += [cosine] * share
-        return drawn, cosines
+            refs = generator.choice(texts, share, replace=False)
+            drawn += [(ref, cosine) for ref in refs]
+        return drawn
 
-    def _classes(self, code: str) -> list[tuple[np.ndarray, float]]:
+    def _classes(self, code: str) -> list[tuple[pd.Index, float]]:
         """The texts at each distance that is drawn from, with their cosine."""
         if not self._isco_distance:
             return [(self._ring("", code[:_RELATED_DIGITS]), COSINE_UNRELATED)]
@@ -203,23 +200,16 @@ class _OtherTexts:
             for outer, inner in zip(prefixes, [*prefixes[1:], None], strict=True)
         ]
 
-    def _ring(self, outer: str, inner: str | None) -> np.ndarray:
+    def _ring(self, outer: str, inner: str | None) -> pd.Index:
         """Sorted texts that occur under one ISCO prefix and nowhere under another."""
         if (outer, inner) not in self._rings:
             within = self._under(outer)
             if inner is not None:
-                within = _without(within, self._under(inner))
+                within = within.drop(self._under(inner), errors="ignore")
             self._rings[outer, inner] = within
         return self._rings[outer, inner]
 
-    def _under(self, prefix: str) -> np.ndarray:
+    def _under(self, prefix: str) -> pd.Index:
         within = self._texts["iscoGroup"].str.startswith(prefix)
-        return np.unique(self._texts.loc[within, "text"].to_numpy(dtype=object))
-
-
-def _without(ordered: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-    """A sorted array without some of its values."""
-    places = np.searchsorted(ordered, left_out)
-    inside = places < len(ordered)
-    places, left_out = places[inside], left_out[inside]
-    return np.delete(ordered, places[ordered[places] == left_out])
+        texts = self._texts.loc[within, "text"].to_numpy(dtype=object)
+        return pd.Index(np.unique(texts), dtype=object)

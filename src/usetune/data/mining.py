@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from usetune.data.counts import with_counts
+from usetune._utils.checks import check_at_least, check_choice
+from usetune.data.converters import converted
 from usetune.data.formats import GROUP_COLUMNS, POSITIVE, check_rows
 from usetune.data.mining_limits import MiningLimits
 from usetune.data.tables import require_columns
@@ -75,7 +76,11 @@ def mine_hard_negatives(
         ValueError: if an argument is out of range, or ``pairs`` lacks a column, has no
             rows or an empty cell.
     """
-    _check(count, sampling, output, corpus)
+    check_at_least("count", count)
+    check_choice("sampling", sampling, _SAMPLINGS)
+    check_choice("output", output, _OUTPUTS)
+    if isinstance(corpus, str):
+        raise TypeError(f"corpus must be a sequence of str. Received: {corpus!r:.80}")
     limits = limits or MiningLimits()
     pairs = require_columns(pairs, "pairs", POSITIVE.columns)
     owners = [column for column in GROUP_COLUMNS if column in pairs]
@@ -115,8 +120,6 @@ def mine_hard_negatives(
 
     table, columns, score_columns = _OUTPUTS[output](known, negatives, count)
     columns += [*owners, *(score_columns if scores else [])]
-    result = table[columns].reset_index(drop=True)
-    result.attrs = {}
     per_pair = np.bincount(query, minlength=len(queries))[known["query"]]
     numbers = {
         "pairs": len(known),
@@ -128,22 +131,7 @@ def mine_hard_negatives(
         "pairs with too few negatives": int((per_pair < count).sum()),
     }
     numbers |= {f"candidates dropped by {name}": n for name, n in dropped.items()}
-    return with_counts(result, numbers)
-
-
-def _check(
-    count: int, sampling: str, output: str, corpus: Sequence[str] | None
-) -> None:
-    if count < 1:
-        raise ValueError(f"count must be at least 1. Received: {count}")
-    if sampling not in _SAMPLINGS:
-        raise ValueError(
-            f"sampling must be one of {[*_SAMPLINGS]}. Received: {sampling!r}"
-        )
-    if output not in _OUTPUTS:
-        raise ValueError(f"output must be one of {[*_OUTPUTS]}. Received: {output!r}")
-    if isinstance(corpus, str):
-        raise TypeError(f"corpus must be a sequence of str. Received: {corpus!r:.80}")
+    return converted(table[columns].reset_index(drop=True), numbers)
 
 
 def _excluded(pairs: pd.DataFrame, documents: pd.Index) -> list[np.ndarray]:
@@ -204,17 +192,17 @@ def _columns(known: pd.DataFrame, negatives: pd.DataFrame, count: int) -> _Outpu
     table = known.merge(negatives, on="query")
     found = table.groupby(["query", "positive"])["negative"].transform("size")
     full = table[found == count]
-    names = [f"negative_{place}" for place in range(1, count + 1)]
-    score_names = [f"negative_score_{place}" for place in range(1, count + 1)]
-    texts = full["negative"].to_numpy().reshape(-1, count)
-    values = full["negative_score"].to_numpy().reshape(-1, count)
-    side_by_side = [
-        full[::count].reset_index(drop=True),
-        pd.DataFrame(texts, columns=names),
-        pd.DataFrame(values, columns=score_names),
-    ]
-    table = pd.concat(side_by_side, axis=1)
-    return table, [*POSITIVE.columns, *names], ["positive_score", *score_names]
+    places = range(1, count + 1)
+    # The negatives of a pair follow each other.
+    side_by_side = {
+        f"{name}_{place}": full[name].to_numpy()[place - 1 :: count]
+        for name in ("negative", "negative_score")
+        for place in places
+    }
+    table = full[::count].reset_index(drop=True).join(pd.DataFrame(side_by_side))
+    columns = [*POSITIVE.columns, *(f"negative_{place}" for place in places)]
+    scores = ["positive_score", *(f"negative_score_{place}" for place in places)]
+    return table, columns, scores
 
 
 def _labelled(known: pd.DataFrame, negatives: pd.DataFrame, count: int) -> _Output:

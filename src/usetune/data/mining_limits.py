@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from usetune._utils.checks import check_at_least
+
 # Candidates looked at for each negative wanted, where limits may refuse some.
 _SPARE = 10
 
@@ -47,10 +49,7 @@ class MiningLimits:
     range_max: int | None = None
 
     def __post_init__(self) -> None:
-        if self.range_min < 0:
-            raise ValueError(
-                f"range_min must be at least 0. Received: {self.range_min}"
-            )
+        check_at_least("range_min", self.range_min, 0)
 
     def last_rank(self, count: int, most: int) -> int:
         """The rank of the last candidate to look at.

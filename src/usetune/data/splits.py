@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_choice
 from usetune.data.counts import with_counts
 from usetune.data.formats import GROUP_COLUMNS, text_columns
 
@@ -40,8 +41,7 @@ def split_pairs(
         raise ValueError(
             f"validation_split must be between 0 and 1. Received: {validation_split}"
         )
-    if how not in _SPLITS:
-        raise ValueError(f"how must be one of {[*_SPLITS]}. Received: {how!r}")
+    check_choice("how", how, _SPLITS)
     draw, column = _SPLITS[how]
     if column is not None and column not in pairs:
         raise ValueError(

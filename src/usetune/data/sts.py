@@ -4,6 +4,7 @@ import io
 
 import pandas as pd
 
+from usetune._utils.checks import check_choice
 from usetune._utils.warn import warn
 from usetune.data import sources
 
@@ -42,8 +43,7 @@ def load_sts(
         ("language", language, LANGUAGES),
         ("parsing", parsing, ("all", "article")),
     ):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {allowed}. Received: {value!r}")
+        check_choice(name, value, allowed)
     name = f"stsb-{language}-{split}.csv"
     path = sources.find(f"stsb/{name}")
     if path is not None:

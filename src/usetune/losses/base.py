@@ -1,13 +1,14 @@
 """The base class of the losses, and checks of their arguments."""
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from usetune._utils.checks import check_choice
 from usetune.losses.distances import DISTANCES, largest_distance
 
 # A logit that gets no probability and no gradient next to any other.
@@ -133,12 +134,6 @@ def check_columns(y_pred: Any, number: int, or_more: bool = False) -> None:
     raise ValueError(
         f"y_pred must have the shape {expected}. Received: {tuple(y_pred.shape)}"
     )
-
-
-def check_choice(name: str, value: str | None, choices: Collection[str | None]) -> None:
-    """Raise ValueError if an argument is not one of its choices."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {[*choices]}. Received: {value!r}")
 
 
 def check_positive(name: str, value: float) -> None:

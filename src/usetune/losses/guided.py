@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from usetune._utils.checks import check_choice
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
-    check_choice,
     check_columns,
     check_positive,
     same_example,

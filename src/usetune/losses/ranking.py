@@ -6,10 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from usetune._utils.checks import check_choice
 from usetune.losses.base import (
     MASKED,
     EmbeddingLoss,
-    check_choice,
     check_columns,
     check_positive,
     same_example,

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from usetune._utils.checks import check_choice
 from usetune.losses.base import (
     EmbeddingLoss,
     MarginLoss,
-    check_choice,
     check_columns,
     same_example,
     same_id,

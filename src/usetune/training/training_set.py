@@ -19,6 +19,7 @@ from usetune.data.formats import (
     text_columns,
 )
 from usetune.data.splits import split_pairs
+from usetune.data.tables import require_columns
 from usetune.losses import (
     GIST,
     AngularError,
@@ -97,7 +98,11 @@ class TrainingSet:
         columns = [column for column in self.format.columns if column in texts]
         self.columns = columns + [column for column in texts if column not in columns]
         if validation_data is not None:
-            validation_data = self._checked_validation(validation_data)
+            wanted = [*dict.fromkeys([*self.format.columns, *self.columns])]
+            require_columns(validation_data, "validation_data", wanted)
+            validation_data = check_rows(
+                validation_data, self.format, "validation_data"
+            )
         self.loss = self._loss_for(pairs, loss)
         self.batch_sampler = self._sampler(batch_sampler)
         is_article = isinstance(self.loss, AngularError)
@@ -190,16 +195,6 @@ class TrainingSet:
                 f"{CLASSES.name}. Received: {sampler!r} for {self.format.name}"
             )
         return sampler
-
-    def _checked_validation(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        wanted = dict.fromkeys([*self.format.columns, *self.columns])
-        missing = [column for column in wanted if column not in pairs]
-        if missing:
-            raise ValueError(
-                f"validation_data lacks the columns {missing} of the training pairs. "
-                f"Received: {list(pairs.columns)}"
-            )
-        return check_rows(pairs, self.format, "validation_data")
 
     def _passes(self, table: pd.DataFrame, subject: np.ndarray | None) -> Passes:
         """For a generator, the batches of one pass over a table, as row numbers."""

@@ -1,0 +1,15 @@
+"""Checks of arguments, each with one way to say what is wrong."""
+
+from collections.abc import Collection
+
+
+def check_choice(name: str, value: object, choices: Collection[object]) -> None:
+    """Raise ValueError if an argument is not one of its choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {[*choices]}. Received: {value!r}")
+
+
+def check_at_least(name: str, number: int | None, least: int = 1) -> None:
+    """Raise ValueError if a number is too small; None is no number."""
+    if number is not None and number < least:
+        raise ValueError(f"{name} must be at least {least}. Received: {number}")
