@@ -23,5 +23,5 @@ class Evaluator(Protocol):
     texts: Sequence[str]
 
     def __call__(self, encoder: TextEncoder) -> Mapping[str, float]:
-        """Figures of an encoder by their names; more is better."""
+        """Metrics of an encoder by their names; more is better."""
         ...

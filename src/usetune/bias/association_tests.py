@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usetune.bias.terms import TERM_ALONE, embed_terms, unit_rows
+from usetune.bias.terms import TERM_ALONE, embed_terms
 from usetune.protocols import TextEncoder
+from usetune.similarity import unit_length
 
 # Cosines of float32 embeddings that differ by less are equal but for rounding.
 _SMALLEST_DEVIATION = 1e-7
@@ -175,11 +176,14 @@ def associations(words: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
             "attributes must be at least one, of the dim of the words. "
             f"Received: words {words.shape}, attributes {a.shape} and {b.shape}"
         )
+    for rows in (words, a, b):
+        if not (np.isfinite(rows).all() and rows.any(axis=-1).all()):
+            raise ValueError("embeddings must be finite and not zero")
     # The mean of cosines is the cosine's product with the mean of unit vectors.
-    means = [
-        unit_rows(rows).reshape(-1, rows.shape[-1]).mean(axis=0) for rows in (a, b)
-    ]
-    return unit_rows(words) @ (means[0] - means[1])
+    mean_a, mean_b = (
+        unit_length(rows).reshape(-1, rows.shape[-1]).mean(axis=0) for rows in (a, b)
+    )
+    return unit_length(words) @ (mean_a - mean_b)
 
 
 def _p_value(sums: np.ndarray, samples: int, seed: int) -> tuple[float, int, bool]:

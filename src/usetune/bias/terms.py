@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from usetune.data import sources
+from usetune.evaluation.embedding import embed
 from usetune.protocols import TextEncoder
 from usetune.similarity import unit_length
 
@@ -52,27 +53,16 @@ def embed_terms(
         raise ValueError(f"templates must have one {{}} each. Received: {odd[:3]}")
     terms = [term for own in lists.values() for term in own]
     sentences = [text.replace("{}", term) for term in terms for text in templates]
-    embeddings = np.asarray(encoder.encode(sentences), np.float64)
-    faulty = ~_usable(embeddings)
-    if faulty.any():
+    embeddings = embed(encoder, sentences).astype(np.float64)
+    zero = np.flatnonzero(~embeddings.any(axis=1))
+    if zero.size:
         raise ValueError(
-            "the encoder's embeddings must be finite and not zero. "
-            f"Received: another one for {sentences[int(faulty.argmax())]!r}"
+            "encoder must give embeddings that are not zero. "
+            f"Received: zero for {sentences[zero[0]]!r}"
         )
-    embeddings = unit_rows(embeddings).reshape(len(terms), len(templates), -1)
+    embeddings = unit_length(embeddings).reshape(len(terms), len(templates), -1)
     ends = np.cumsum([len(own) for own in lists.values()])
     return np.split(embeddings, ends[:-1])
-
-
-def unit_rows(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings (..., dim) → the same divided by their length.
-
-    Raises:
-        ValueError: if one is zero or not finite.
-    """
-    if not _usable(embeddings).all():
-        raise ValueError("embeddings must be finite and not zero")
-    return unit_length(embeddings)
 
 
 def _check_terms(lists: Mapping[str, Sequence[str]]) -> None:
@@ -89,8 +79,3 @@ def _check_terms(lists: Mapping[str, Sequence[str]]) -> None:
                     f"{term!r} in {seen[term]} and in {name}"
                 )
             seen[term] = name
-
-
-def _usable(embeddings: np.ndarray) -> np.ndarray:
-    finite = np.isfinite(embeddings).all(axis=-1)
-    return finite & (embeddings != 0).any(axis=-1)

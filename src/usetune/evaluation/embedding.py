@@ -46,8 +46,8 @@ def embed(encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
     faulty = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
     if faulty.size:
         raise ValueError(
-            f"encoder must give finite embeddings. Received: others for {faulty.size} "
-            f"of {len(texts)} texts, in the rows {faulty[:5].tolist()}, such as "
+            "encoder must give finite embeddings. Received: others in "
+            f"{faulty.size} of {len(texts)} rows, the first for "
             f"{texts[faulty[0]]!r:.80}"
         )
     return embeddings

@@ -1,4 +1,4 @@
-"""Charts of figures: by epoch, against each other, of repeated runs."""
+"""Charts of metrics: by epoch, against each other, of repeated runs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -89,52 +89,52 @@ def plot_trade_off(
 
 def plot_runs(
     runs: pd.DataFrame,
-    figures: Sequence[str],
+    metrics: Sequence[str],
     base: Mapping[str, float],
     name: str = "loss",
     group: str = "data",
 ) -> np.ndarray:
-    """Draw figures of repeated runs beside those of the base.
+    """Draw metrics of repeated runs beside those of the base.
 
     Each run is a dot, the mean of the runs of a name and group a bar, and the base a
     vertical line.
 
     Args:
         runs: one row for each run, with the columns ``name``, ``group`` and the
-            figures.
-        figures: columns to draw, a picture each.
-        base: each figure before.
+            metrics.
+        metrics: columns to draw, a picture each.
+        base: each metric before.
         name: column of the names on the left.
         group: column by which names are coloured and kept together, in the order of
             ``runs``.
 
     Returns:
-        The Axes, one for each figure.
+        The Axes, one for each metric.
 
     Raises:
-        ValueError: if a column or a figure of the base is missing or has a gap, or a
+        ValueError: if a column or a metric of the base is missing or has a gap, or a
             number is not finite.
     """
-    runs = check_table(runs, "runs", figures, [name, group])
-    check_table(pd.DataFrame([base]), "base", figures)
+    runs = check_table(runs, "runs", metrics, [name, group])
+    check_table(pd.DataFrame([base]), "base", metrics)
     lines = list(runs.groupby([group, name], sort=False))
     groups = list(dict.fromkeys(key[0] for key, _ in lines))
     # A gap of half a line between groups.
     places = [
         line + 0.5 * groups.index(own) for line, ((own, _), _) in enumerate(lines)
     ]
-    size = 1.5 + 4 * len(figures), 1.2 + 0.3 * places[-1]
+    size = 1.5 + 4 * len(metrics), 1.2 + 0.3 * places[-1]
     row = plt.figure(figsize=size, layout="constrained").subplots(
-        1, len(figures), sharey=True, squeeze=False
+        1, len(metrics), sharey=True, squeeze=False
     )[0]
-    for ax, figure in zip(row, figures, strict=True):
-        ax.axvline(base[figure], color="black", linestyle="--", label="base")
+    for ax, metric in zip(row, metrics, strict=True):
+        ax.axvline(base[metric], color="black", linestyle="--", label="base")
         for place, ((own, _), line) in zip(places, lines, strict=True):
             color = f"C{groups.index(own)}"
-            values = line[figure]
+            values = line[metric]
             ax.plot(values, [place] * len(line), "o", color=color, alpha=0.5)
             ax.vlines(values.mean(), place - 0.35, place + 0.35, color=color, lw=3)
-        write(ax, xlabel=figure)
+        write(ax, xlabel=metric)
         ax.grid(axis="x", alpha=0.3)
     row[0].set_yticks(places, [key[1] for key, _ in lines], **AS_TEXT)
     row[0].invert_yaxis()

@@ -154,11 +154,11 @@ def trade_off(
         tuned: the tuned encoder.
         alphas: places between them, see `interpolate`.
         domain: what was to be learned.
-        measures: further figures, of what was to be kept, say.
+        measures: further evaluators, of what was to be kept, say.
         samples: bootstrap samples for the intervals.
 
     Returns:
-        DataFrame, one row for each alpha: alpha, the figures of the measures, and
+        DataFrame, one row for each alpha: alpha, the metrics of the measures, and
         those of the domain, each with ``_low`` and ``_high``, its 95 % interval.
     """
     rows = []
@@ -167,8 +167,8 @@ def trade_off(
         row = {"alpha": alpha}
         for measure in measures:
             row |= measure(encoder)
-        for name, figure in domain.score(encoder).intervals(samples).iterrows():
-            row[name] = figure["value"]
-            row[f"{name}_low"], row[f"{name}_high"] = figure["low"], figure["high"]
+        for name, metric in domain.score(encoder).intervals(samples).iterrows():
+            row[name] = metric["value"]
+            row[f"{name}_low"], row[f"{name}_high"] = metric["low"], metric["high"]
         rows.append(row)
     return pd.DataFrame(rows)

@@ -90,8 +90,8 @@ class Kept:
 
     Attributes:
         epoch: its number, from 1.
-        value: the monitored figure, its sign such that more is better.
-        weights: of the model at the epoch's end; None where the monitored figure says
+        value: of the monitored metric, its sign such that more is better.
+        weights: of the model at the epoch's end; None where the monitored metric says
             nothing about them, as the training loss does.
     """
 
@@ -194,7 +194,7 @@ class BestEpoch(EvaluatorCallback):
         return self._encoder.expand(base)
 
     def _value(self, logs: Mapping[str, float]) -> float:
-        """The monitored figure, more being better; -inf where a guard is missed."""
+        """The monitored metric, more being better; -inf where a guard is missed."""
         stopping = self._stopping
         if any(logs[name] < least for name, least in stopping.guard.items()):
             return -np.inf
