@@ -91,12 +91,12 @@ def arithmetic() -> Round:
     import numpy as np
 
     from usetune import load_encoder
-    from usetune.encoders import base as encoder_module
+    from usetune.encoders import text_model
 
     encoder, texts = load_encoder(), sentences()
     utf8 = sorted({text.encode() for text in texts}, key=lambda text: (len(text), text))
     operations = 0
-    for start, stop in encoder_module._batches(utf8, SENTENCES):
+    for start, stop in text_model._batches(utf8, SENTENCES):
         tokens = encoder.tokenizer.tokenize(utf8[start:stop]).values.numpy()
         for ngram in encoder.ngrams:
             square = ngram.channels**2

@@ -1,8 +1,9 @@
-"""Which device TensorFlow computes on."""
+"""Which device TensorFlow computes on, and in which precision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import keras
 import tensorflow as tf
 
 
@@ -38,6 +39,24 @@ def training_strategy() -> tf.distribute.Strategy:
         if len(tf.config.list_logical_devices("GPU")) > 1:
             return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
+
+
+@contextmanager
+def float32_policy() -> Iterator[None]:
+    """Let layers that are made meanwhile compute in float32.
+
+    Keras' global dtype policy, which a user may have set for models of their own, is
+    the same again afterwards.
+    """
+    before = keras.config.dtype_policy()
+    if before.name == "float32":
+        yield
+        return
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextmanager

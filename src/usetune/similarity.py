@@ -87,7 +87,8 @@ class AngularSimilarity(keras.layers.Layer):
     """
 
     def __init__(self, clip: float = 0.99999, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # In float16 the clip would be 1.
+        super().__init__(**{"dtype": "float32", **kwargs})
         if not 0 < clip < 1:
             raise ValueError(f"clip must be between 0 and 1. Received: {clip}")
         self.clip = clip

@@ -24,6 +24,9 @@ _PROGRESS_DELAY = 3.0
 class TextModel(keras.Model):
     """Strings (batch,) → float32 embeddings (batch, dim), as a Keras model.
 
+    It computes in float32, whatever Keras' global dtype policy is; a subclass makes its
+    layers under `usetune.devices.float32_policy`.
+
     Attributes:
         dim: number of components of an embedding.
         resources: what ``call`` needs beside the variables (a tokenizer, say), so
@@ -33,33 +36,40 @@ class TextModel(keras.Model):
     dim: int
     resources: list[Any]
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+
     def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
         """Format and dtype of the output: (batch, dim), float32."""
         return keras.KerasTensor((texts.shape[0], self.dim), dtype="float32")
 
-    def encode(self, texts: Sequence[str], batch_size: int = 2048) -> np.ndarray:
-        """Embed texts of any number, order and length.
+    def encode(self, texts: Sequence[str] | str, batch_size: int = 2048) -> np.ndarray:
+        """Embed texts of any number, order and length, or one text.
 
         Each distinct text is computed once, in batches of similar length. Work of
         more than three seconds shows a progress bar on stderr.
 
         Args:
-            texts: any sequence of ``str``. Lone surrogates, which are not Unicode
+            texts: ``str`` in a sequence, a NumPy array, a column of pandas or pyarrow,
+                or an iterator; or one ``str``. Lone surrogates, which are not Unicode
                 text, are read as U+FFFD.
             batch_size: largest number of texts in a batch; batches of long texts are
                 smaller, about 16,000 tokens in most languages.
 
         Returns:
             float32 array (len(texts), dim), rows of unit length in the order of
-            ``texts``.
+            ``texts``; (dim,) for one text.
 
         Raises:
-            TypeError: if ``texts`` is a single string or holds something else than
-                ``str``; the message names the position.
+            TypeError: if ``texts`` holds something else than ``str``, naming the
+                position; or is a table, a mapping, a set or a tensor, saying what to
+                write instead.
             ValueError: if ``batch_size`` is not positive.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
+        if isinstance(texts, str):
+            return self.encode([texts], batch_size)[0]
         encoded = utf8(texts)
         self._check_texts(encoded)
         distinct = sorted(set(encoded), key=lambda text: (len(text), text))

@@ -103,7 +103,9 @@ class Softmax(EmbeddingLoss):
 
     def _classifier(self) -> keras.layers.Layer:
         first = keras.initializers.GlorotUniform(seed=self.seed)
-        return keras.layers.Dense(self.classes, kernel_initializer=first)
+        return keras.layers.Dense(
+            self.classes, kernel_initializer=first, dtype="float32"
+        )
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Classes (batch, 1) and embeddings (batch, 2, dim) → (batch,)."""

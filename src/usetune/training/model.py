@@ -32,7 +32,7 @@ class ExampleEncoder(keras.Model):
         layers: Sequence[keras.layers.Layer] = (),
         mini_batch_size: int | None = None,
     ) -> None:
-        super().__init__(name="embedder")
+        super().__init__(name="embedder", dtype="float32")
         self.encoder = encoder
         self.loss_layers = list(layers)
         self.mini_batch_size = mini_batch_size

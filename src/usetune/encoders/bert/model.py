@@ -115,7 +115,7 @@ class TransformerEncoder(Encoder):
             pooled = tf.reduce_sum(tf.where(is_token, states, 0.0), axis=1)
         return unit_length(pooled[:batch])
 
-    def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+    def encode(self, texts: Sequence[str] | str, batch_size: int = 64) -> np.ndarray:
         """`Encoder.encode`, which also warns of texts longer than ``max_length``."""
         return super().encode(texts, batch_size)
 

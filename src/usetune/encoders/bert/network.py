@@ -12,6 +12,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from usetune.devices import float32_policy
+
 ACTIVATIONS = {
     "gelu": keras.activations.gelu,
     "gelu_new": partial(keras.activations.gelu, approximate=True),
@@ -30,6 +32,7 @@ _LAYERS = {
 }
 
 
+@float32_policy()
 def build_network(config: dict[str, Any]) -> keras.Model:
     """Token ids and mask (batch, tokens) → last layer's states (batch, tokens, dim).
 

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from usetune._utils.text import utf8
+from usetune.devices import float32_policy
 from usetune.encoders.base import Encoder
 from usetune.encoders.folder import new_folder
 from usetune.encoders.use import delta, weights
@@ -61,14 +62,15 @@ class UniversalSentenceEncoder(Encoder):
         self.sentencepiece = sentencepiece
         self.tokenizer = sentencepiece_tokenizer(sentencepiece)
         self.resources = [self.tokenizer]
-        self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
-        self.ngrams = [
-            NgramConvolution(order, left, name=f"ngram_{order}")
-            for order, left in _NGRAMS
-        ]
-        self.normalization = NormalizedSum(name="normalization")
-        self.projection = keras.layers.Dense(self.dim, name="projection")
-        self.feed_forward = FeedForward(name="feed_forward")
+        with float32_policy():
+            self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
+            self.ngrams = [
+                NgramConvolution(order, left, name=f"ngram_{order}")
+                for order, left in _NGRAMS
+            ]
+            self.normalization = NormalizedSum(name="normalization")
+            self.projection = keras.layers.Dense(self.dim, name="projection")
+            self.feed_forward = FeedForward(name="feed_forward")
         self.build((None,))
 
     def build(self, input_shape: Any) -> None:
@@ -120,14 +122,14 @@ class UniversalSentenceEncoder(Encoder):
         Raises:
             ValueError: if this encoder is compact and has no row for a token.
         """
-        texts = list(texts)
-        tokens = self.tokenizer.tokenize(tf.constant(utf8(texts), tf.string))
+        encoded = utf8(texts)
+        tokens = self.tokenizer.tokenize(tf.constant(encoded, tf.string))
         unseen = self.embedding.rows(tokens.values.numpy()) < 0
         if unseen.any():
             number = tokens.value_rowids().numpy()[unseen][0]
             raise ValueError(
                 "a compact encoder has no rows for other texts. "
-                f"Received: texts[{number}] = {texts[number]!r:.80}"
+                f"Received: texts[{number}] = {encoded[number].decode()!r:.80}"
             )
         vocabulary = np.unique(tokens.values)
         copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary)
