@@ -7,4 +7,7 @@ checkers read it; each name is imported when it is first used.
 
 import lazy_loader
 
+from usetune._utils.backend import check_backend
+
+check_backend()
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,6 +12,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from usetune._utils.backend import check_backend
+
+# keras.json may name another than the environment does.
+check_backend()
+
 # Squared length below which a vector counts as zero and has cosine 0 with everything.
 _SMALLEST_SQUARE = 1e-24
 

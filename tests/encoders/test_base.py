@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -78,7 +79,8 @@ def test_no_texts(base):
         (["a", 5], r"texts\[1\].*5 of type int"),
         ([b"bytes"], r"texts\[0\].*bytes"),
         ([float("nan")], r"texts\[0\].*nan of type float"),
-        ("one text", r"sequence of str.*'one text'"),
+        ({"a": "b"}, r"Write list\(texts.values\(\)\)"),
+        (pd.DataFrame({"base": ["a"]}), r"one column.*\['base'\]"),
     ],
 )
 def test_what_is_not_text_is_refused_by_position(base, texts, message):
@@ -86,6 +88,16 @@ def test_what_is_not_text_is_refused_by_position(base, texts, message):
         base.encode(texts)
     with pytest.raises(TypeError, match=message):
         base.predict(texts, verbose=0)
+    with pytest.raises(TypeError, match=message):
+        base.compact(texts)
+
+
+def test_one_text_has_one_embedding(base):
+    found = base.encode("data scientist")
+    assert found.shape == (512,) and found.dtype == np.float32
+    np.testing.assert_array_equal(found, base.encode(["data scientist"])[0])
+    with pytest.raises(TypeError, match=r"Write \[texts\]. Received: 'one'"):
+        base.predict("one", verbose=0)
 
 
 def test_batch_size_must_be_positive(base):

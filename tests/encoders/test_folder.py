@@ -190,6 +190,13 @@ def test_damage_is_named_before_any_weight_is_read(saved, name, damage, monkeypa
             load_encoder(saved)
 
 
+def test_a_lost_listing_is_missed_by_name(saved):
+    for folder, file in ((saved, "matrix.npy"), (saved / "encoder", "delta.npz")):
+        (folder / "usetune.json").unlink()
+        with pytest.raises(FileNotFoundError, match=f"lacks usetune.json.*{file}"):
+            load_encoder(folder)
+
+
 def test_files_that_are_not_listed_are_left_alone(bert, tmp_path):
     bert.save(tmp_path / "saved")
     for name in (

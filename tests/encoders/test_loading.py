@@ -1,11 +1,13 @@
 """Encoders from the wheel, from files and folders, and over HTTP."""
 
+import gzip
 import http.server
 import io
 import shutil
 import sys
 import tarfile
 import threading
+import time
 import types
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import tensorflow_hub as hub
 
 from tests.conftest import TEXTS
 from usetune import load_encoder
-from usetune.encoders import hubs
+from usetune.encoders import archives
 from usetune.encoders.saved_model import SavedModelEncoder
 from usetune.encoders.use import weights
 
@@ -166,6 +168,19 @@ def test_embeddings_of_other_length_and_precision_are_brought_to_the_contract(tm
     np.testing.assert_allclose(embedding, [[1 / 3, 2 / 3, 2 / 3]], atol=1e-3)
 
 
+@pytest.mark.parametrize("value", [0, np.nan, np.inf, 1e30])
+def test_a_saved_model_without_direction_is_refused_by_text(tmp_path, value):
+    def some(texts):
+        row = tf.where(texts == "odd", tf.constant(value, tf.float32), 1)
+        return tf.stack([row, row], axis=1)
+
+    encoder = load_encoder(saved(tmp_path / "model", some))
+    np.testing.assert_allclose(encoder.encode(["even"]), [[0.5**0.5] * 2], atol=1e-6)
+    for kind in (encoder, encoder.truncate(1)):
+        with pytest.raises(ValueError, match="model must give finite .* 'odd', and"):
+            kind.encode(["even", "odd"])
+
+
 class Archive(http.server.BaseHTTPRequestHandler):
     """TF Hub's protocol: ?tf-hub-format=compressed answers with a tar.gz."""
 
@@ -174,7 +189,14 @@ class Archive(http.server.BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.content)))
         self.end_headers()
-        self.wfile.write(self.server.content)
+        step = 1 if self.server.pause else len(self.server.content) or 1
+        for start in range(0, len(self.server.content), step):
+            time.sleep(self.server.pause)
+            try:
+                self.wfile.write(self.server.content[start : start + step])
+            except OSError:
+                # The client has gone.
+                return
 
     def log_message(self, *_):
         pass
@@ -185,6 +207,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Archive)
     server.status, server.content, server.requested = 200, b"", []
+    server.pause = 0
     server.url = f"http://127.0.0.1:{server.server_port}/encoder/1"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -238,16 +261,88 @@ def test_no_server(server):
         load_encoder(server.url)
 
 
-def test_downloads_are_kept_in_the_users_cache(monkeypatch, tmp_path, offline):
-    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
-    seen = []
-    monkeypatch.setattr(
-        hub,
-        "resolve",
-        lambda _: seen.append(hubs.os.environ["TFHUB_CACHE_DIR"]),
-    )
-    hubs.download_saved_model("http://127.0.0.1:9/encoder")
-    assert seen == [str(tmp_path / "usetune" / "tfhub")]
+def test_downloads_are_kept_in_the_users_cache(server, archive, monkeypatch, tmp_path):
+    server.content = archive
+    monkeypatch.delenv("TFHUB_CACHE_DIR")
+    monkeypatch.setattr(archives.pooch, "os_cache", lambda name: tmp_path / name)
+    folder = Path(archives.download_archive(server.url + "?of=two&queries="))
+    assert folder.parent == tmp_path / "usetune" / "tfhub"
+    assert (folder / "saved_model.pb").is_file()
+    expected = "/encoder/1?of=two&queries=&tf-hub-format=compressed"
+    assert server.requested == [expected]
+
+
+def packed(*members):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(bytes(member.size)))
+    return content.getvalue()
+
+
+def member(name, size=0, **attributes):
+    found = tarfile.TarInfo(name)
+    found.size = size
+    for key, own in attributes.items():
+        setattr(found, key, own)
+    return found
+
+
+LINK = {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (packed(member("other.txt")), "holds no model"),
+        (packed(member("/abs/saved_model.pb")), "holds no model"),
+        (packed(member("inside/saved_model.pb")), "holds no model"),
+        (packed(member("../x")), "outside"),
+        (packed(member("x", **LINK)), "absolute path|outside"),
+        (packed(member("x", type=tarfile.CHRTYPE)), "special file"),
+        (packed(member("x", size=2**20), member("y", size=2**21)), "more than 2,9"),
+        (gzip.compress(bytes(4 * 2**20)), "more than 2,9"),
+        (b"<html>", "Not a gzipped file"),
+        (packed(member("saved_model.pb"))[:-9], "ended before"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_archives_that_are_refused(server, content, message, monkeypatch, tmp_path):
+    monkeypatch.setattr(archives, "_LARGEST", 2_900_000)
+    server.content = content
+    with pytest.raises(OSError, match=f"download '{server.url}': .*{message}"):
+        load_encoder(server.url)
+    assert [*(tmp_path / "cache").iterdir()] == []
+
+
+def test_a_disk_that_is_full_is_not_filled(server, monkeypatch):
+    server.content = packed(member("x", size=2**20))
+    usage = types.SimpleNamespace(free=1000)
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match=f"{server.url}.*more than 1,000 bytes.*free"):
+        load_encoder(server.url)
+
+
+def test_what_cannot_be_loaded_does_not_stay(server, archive, tmp_path):
+    server.content = packed(member("saved_model.pb"))
+    with pytest.raises(OSError, match=f"{server.url} sent.*not a complete SavedModel"):
+        load_encoder(server.url)
+    assert [*(tmp_path / "cache").iterdir()] == []
+    server.content = archive
+    assert load_encoder(server.url).dim == 512
+
+
+@pytest.mark.parametrize("pace", ["silent", "drips"])
+def test_a_slow_server_is_given_up(server, pace, monkeypatch, tmp_path):
+    monkeypatch.setenv("USETUNE_TIMEOUT", "0.3")
+    server.content, server.pause = gzip.compress(bytes(1000)), 0.05
+    if pace == "silent":
+        server.pause = 1
+    start = time.monotonic()
+    with pytest.raises(OSError, match=f"{server.url}.*0.3 seconds.*USETUNE_TIMEOUT"):
+        load_encoder(server.url)
+    assert time.monotonic() - start < 5
+    assert [*(tmp_path / "cache").iterdir()] == []
 
 
 def test_kaggle_handle(monkeypatch, exported):

@@ -187,6 +187,12 @@ class ProjectedEncoder(Encoder):
             "encoder": self.encoder.configuration,
         }
 
+    def _check_texts(self, texts: list[bytes]) -> None:
+        self.encoder._check_texts(texts)
+
+    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
+        self.encoder._check_embeddings(embeddings, texts)
+
     def copy(self) -> ProjectedEncoder:
         """An independent encoder with the same weights and map."""
         return ProjectedEncoder(self.encoder.copy(), self.matrix)

