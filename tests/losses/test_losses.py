@@ -98,13 +98,20 @@ def batch(loss, size=6, seed=0):
         columns = 1
     y_pred = rng.normal(size=(size, columns, 8)).astype("f")
     if kind is GIST:
-        return rng.normal(size=(size, columns, 4)).astype("f"), y_pred
+        return told(rng.normal(size=(size, columns, 4)).astype("f")), y_pred
     labels = rng.integers(3, size=size)
     if kind in (AngularError, CosineSquaredError, CoSENT, AnglE):
         labels = np.round(rng.random(size), 1)
     if kind in (Contrastive, OnlineContrastive):
         labels = labels % 2
     return labels[:, None].astype("f"), y_pred
+
+
+def told(guided):
+    """A guide's embeddings as GIST takes them; every thing and text is another."""
+    numbers = np.arange(guided[..., 0].size, dtype="f").reshape(guided.shape[:2])
+    things = np.broadcast_to(numbers[:, :1], numbers.shape)
+    return np.concatenate([things[..., None], numbers[..., None], guided], axis=2)
 
 
 def value_and_gradient(loss, y_true, y_pred):
@@ -297,8 +304,13 @@ def by_hand(
     partition="joint",
     hardness=None,
     strength=0.0,
+    names=None,
 ):
+    """The value of the ranking loss; ``names`` (batch, columns) tells texts apart."""
     texts = embeddings.astype(float)
+    if names is None:
+        names = np.arange(texts[..., 0].size).reshape(texts.shape[:2])
+    known = known_by_hand(things, names)
     losses = []
     for i in range(len(texts)):
         logits = [[] for _ in directions]
@@ -310,7 +322,8 @@ def by_hand(
                 continue
             if j == i and start == end:
                 continue
-            if j != i and things[j] == things[i] and k < 2:
+            is_own_pair = j == i and {start, end} == {"query", "doc"} and k < 2
+            if names[j, k] in known[i] and not is_own_pair:
                 continue
             cosine = texts[i, 0 if start == "query" else 1] @ texts[j, k]
             harder = {
@@ -325,6 +338,21 @@ def by_hand(
         partitions = [np.log(np.sum(np.exp(each))) for each in logits]
         losses.append(np.mean(partitions) - scale * texts[i, 0] @ texts[i, 1])
     return np.mean(losses)
+
+
+def known_by_hand(things, names):
+    """For each example the texts that are no negatives of it."""
+    pairs = [{*row[:2]} for row in names]
+    return [
+        set().union(
+            *(
+                other
+                for thing, other in zip(things, pairs, strict=True)
+                if thing == own_thing or other & own
+            )
+        )
+        for own_thing, own in zip(things, pairs, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("negatives", [0, 2])
@@ -388,6 +416,89 @@ def test_the_loss_of_an_example_ignores_others_of_its_thing(loss, moved):
         assert first([0, 1, 2, 3], nearer) > first([0, 1, 2, 3], embeddings)
 
 
+NAMED = st.tuples(
+    st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=4, max_size=4),
+             min_size=6, max_size=6),
+    st.lists(st.integers(0, 5), min_size=6, max_size=6),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"directions": FOUR},
+        SYMMETRIC,
+        {"hardness": "hard_negatives", "hardness_strength": 5.0},
+    ],
+)
+@settings(max_examples=20, deadline=None)
+@given(NAMED)
+def test_examples_with_a_text_in_common_are_no_negatives(arguments, drawn):
+    names, things = np.array(drawn[0]), drawn[1]
+    loss = MultipleNegativesRanking(7.0, **arguments)
+    embeddings = unit(6, 4, 8)
+    strength = arguments.get("hardness_strength", 0.0)
+    others = {k: v for k, v in arguments.items() if k != "hardness_strength"}
+    expected = by_hand(
+        embeddings, things, 7.0, strength=strength, names=names, **others
+    )
+    target = loss.target(names.T.tolist(), np.array(things))
+    assert float(loss(target, embeddings)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_nearest_of_a_large_batch_is_no_known_positive():
+    # One need has two products, and one product serves two needs.
+    names = np.array([["a", "x"], ["a", "y"], ["b", "y"], ["c", "z"], ["z", "a"]])
+    things = np.arange(5)
+    known = known_by_hand(things, names)
+    embeddings = unit(5, 2, 8)
+    cosines = embeddings[:, 0] @ embeddings[:, 1].T
+    expected = [
+        max(0, 0.9 - cosines[i, i])
+        + max(
+            [0, *(cosines[i, j] + 1 for j in range(5) if names[j, 1] not in known[i])]
+        )
+        for i in range(5)
+    ]
+    loss = MegaBatchMargin(0.9, -1.0)
+    target = loss.target(names.T.tolist(), things)
+    np.testing.assert_allclose(loss.call(target, embeddings), expected, atol=1e-6)
+
+
+def test_a_guide_does_not_make_a_known_positive_a_negative():
+    guide = Guide()
+    # To this guide a and x are alike, b and z are, and y is far from all.
+    rows = dict(zip("axbzy", np.eye(3)[[0, 0, 1, 1, 2]], strict=True))
+    guide.encode = lambda texts: [rows[text] for text in texts]
+    loss = GIST(guide, 0.1)
+    target = loss.target([["a", "a", "b"], ["x", "y", "z"]], np.arange(3))
+    embeddings = unit(3, 2, 8)
+
+    def change(example, column):
+        """Of the first example's loss, where another's text is turned round."""
+        turned = embeddings.copy()
+        turned[example, column] *= -1
+        before, after = (loss.call(target, each)[0] for each in (embeddings, turned))
+        return abs(float(before - after))
+
+    assert change(1, 0) == change(1, 1) == 0
+    assert change(2, 0) > 0 and change(2, 1) > 0
+
+
+@pytest.mark.parametrize(
+    "loss", [BatchAll(margin=1.5), BatchHard(margin=1.5), BatchHardSoftMargin()]
+)
+def test_a_text_of_two_classes_is_no_negative_of_itself(loss):
+    texts, classes = ["a", "b", "a", "c"], np.array([0, 0, 1, 1])
+    embeddings = unit(3, 1, 8)[[0, 1, 0, 2]]
+    with_texts, without = (
+        float(loss(target, embeddings))
+        for target in (loss.target([texts], classes), classes[:, None])
+    )
+    assert with_texts < without
+    assert loss.target([texts], classes).tolist() == [[0, 0], [0, 1], [1, 0], [1, 2]]
+
+
 def test_ranking_in_a_graph_of_any_batch_and_columns():
     loss = tf.function(
         lambda things, embeddings: MultipleNegativesRanking()(things, embeddings),
@@ -436,10 +547,13 @@ def test_a_guide_embeds_each_text_once():
     guide = Guide()
     target = GIST(guide).target([["1", "2", "1"], ["2", "3", "4"]], np.zeros(3))
     assert sorted(guide.asked) == ["1", "2", "3", "4"]
-    assert target.shape == (3, 2, 2) and target.dtype == np.float32
-    np.testing.assert_array_equal(target[:, :, 0], [[1, 2], [2, 3], [1, 4]])
+    assert target.shape == (3, 2, 4) and target.dtype == np.float32
+    np.testing.assert_array_equal(target[:, :, 2], [[1, 2], [2, 3], [1, 4]])
+    np.testing.assert_array_equal(target[:, :, 1], [[0, 1], [1, 2], [0, 3]])
+    np.testing.assert_array_equal(target[:, :, 0], np.zeros((3, 2)))
     wrapped = Cached(Matryoshka(GIST(guide), [2]))
-    np.testing.assert_array_equal(wrapped.target([["5"], ["6"]], None)[0, :, 0], [5, 6])
+    target = wrapped.target([["5"], ["6"]], np.zeros(1))
+    np.testing.assert_array_equal(target[0, :, 2], [5, 6])
 
 
 def test_no_guide_no_target():
@@ -452,7 +566,7 @@ def test_a_guide_that_masks_nothing_leaves_ranking():
     guided = np.repeat(np.eye(5, dtype="f")[:, None], 2, axis=1)
     ranking = MultipleNegativesRanking(10.0, directions=(FOUR[0], *FOUR[2:]))
     expected = ranking(np.arange(5)[:, None], unit(5, 2, 8))
-    assert float(GIST(temperature=0.1)(guided, unit(5, 2, 8))) == pytest.approx(
+    assert float(GIST(temperature=0.1)(told(guided), unit(5, 2, 8))) == pytest.approx(
         float(expected), abs=1e-5
     )
 
@@ -461,7 +575,7 @@ def test_duplicates_of_the_positive_are_false_negatives():
     guided, embeddings = unit(4, 2, 8, seed=1), unit(4, 2, 8)
     guided[:, 1], embeddings[:, 1] = guided[0, 1], embeddings[0, 1]
     guided[:, 0], embeddings[:, 0] = guided[0, 0], embeddings[0, 0]
-    value, gradient = value_and_gradient(GIST(), guided, embeddings)
+    value, gradient = value_and_gradient(GIST(), told(guided), embeddings)
     assert value == pytest.approx(0, abs=1e-5)
     np.testing.assert_allclose(gradient, 0, atol=1e-4)
 
@@ -484,7 +598,7 @@ def angles(*degrees):
 def test_margin_of_the_guide(strategy, margin, masked):
     # The guide's cosines with the anchor: -0.5 of the positive, -0.64 of the negative.
     guided = angles(0, 120, 130)[None]
-    value = float(GIST(None, 1.0, strategy, margin)(guided, unit(1, 3, 8)))
+    value = float(GIST(None, 1.0, strategy, margin)(told(guided), unit(1, 3, 8)))
     assert (value == 0) == masked
 
 

@@ -87,7 +87,10 @@ def example(parity, name):
         for source in (inputs, inputs["guide"] if "GIST" in name else inputs)
     ]
     if "GIST" in name:
-        return stacked[1], stacked[0]
+        numbers = np.arange(stacked[1][..., 0].size, dtype="f")
+        numbers = numbers.reshape(*stacked[1].shape[:2], 1)
+        things = np.broadcast_to(numbers[:, :1], numbers.shape)
+        return np.concatenate([things, numbers, stacked[1]], axis=2), stacked[0]
     labels = golden["labels"] or range(len(stacked[0]))
     return np.array(labels, "f")[:, None], stacked[0]
 

@@ -115,8 +115,9 @@ class MarginLoss(EmbeddingLoss):
 
 
 def same_id(ids: Any) -> Any:
-    """Which examples belong together: ids (batch, 1) → bool (batch, batch)."""
-    return ops.equal(ids, ops.transpose(ids))
+    """Which examples have one of k ids in common: (batch, k) → bool (batch, batch)."""
+    ids = ops.convert_to_tensor(ids)
+    return ops.any(ops.equal(ids[:, None], ids), axis=2)
 
 
 def same_example(batch: Any) -> Any:

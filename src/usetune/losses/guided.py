@@ -10,12 +10,12 @@ from keras import ops
 from usetune._utils.checks import check_choice
 from usetune.losses.base import (
     MASKED,
-    EmbeddingLoss,
     check_columns,
     check_positive,
     same_example,
 )
 from usetune.losses.distances import products
+from usetune.losses.in_batch import InBatchLoss, known_positives, number_texts
 from usetune.losses.papers import bibtex_of
 from usetune.similarity import unit_length
 
@@ -24,14 +24,15 @@ _ROUNDING = 1e-6
 
 
 @keras.saving.register_keras_serializable("usetune")
-class GIST(EmbeddingLoss):
+class GIST(InBatchLoss):
     """In-batch negatives without those that a guide finds as near as the positive.
 
     Anchors compete with all positives, negatives and other anchors, positives with
     other positives, in one softmax. What the guide's cosine puts at least as near as
     the example's own pair is taken for a false negative and left out, duplicates of a
     text included (Solatorio, "GISTEmbed: Guided in-sample selection of training
-    negatives for text embedding fine-tuning", 2024).
+    negatives for text embedding fine-tuning", 2024). Known positives are left out as in
+    `MultipleNegativesRanking`, whatever the guide says.
 
     Args:
         guide: anything with ``encode(texts)`` → float array (n, guide_dim), such as an
@@ -70,46 +71,54 @@ class GIST(EmbeddingLoss):
     def target(
         self, columns: Sequence[Sequence[str]], labels: np.ndarray
     ) -> np.ndarray:
-        """The guide's embeddings; each distinct text is encoded once.
+        """Numbers of things and texts, and the guide's embedding of each text.
+
+        Each distinct text is encoded once.
 
         Args:
             columns: the texts, one sequence (n,) for each column of ``y_pred``.
-            labels: ignored.
+            labels: a number for the thing that each example is about, (n,).
 
         Returns:
-            float32 array (n, columns, guide_dim).
+            float32 array (n, columns, 2 + guide_dim): for each text the thing, its own
+            number, and the guide's embedding.
 
         Raises:
             ValueError: if there is no guide.
         """
         if self.guide is None:
             raise ValueError("guide must be an encoder to train with. Received: None")
-        texts = list(dict.fromkeys(text for column in columns for text in column))
-        row = {text: number for number, text in enumerate(texts)}
-        rows = [[row[text] for text in column] for column in columns]
+        numbers, texts = number_texts(columns)
         embeddings = np.asarray(self.guide.encode(texts), dtype=np.float32)
-        return embeddings[np.transpose(rows)]
+        things = np.broadcast_to(np.reshape(labels, (-1, 1)), numbers.shape)
+        told = np.stack([things, numbers], axis=2).astype(np.float32)
+        return np.concatenate([told, embeddings[numbers]], axis=2)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each example.
 
         Args:
-            y_true: (batch, columns, guide_dim), the guide's embeddings.
+            y_true: (batch, columns, 2 + guide_dim), what `target` gives.
             y_pred: (batch, 2 or more, dim): anchor, positive, and further negatives.
 
         Returns:
             float32 (batch,).
         """
         check_columns(y_pred, 2, or_more=True)
-        guided = _cosines(y_true)
+        ids = ops.concatenate([y_true[:, :1, 0], y_true[:, :, 1]], axis=1)
+        known = known_positives(ids, ops.shape(y_pred)[1])
+        # In the order of `_cosines`.
+        known = [known[:, :, 1:], known[:, :, :1], known[:, :, 1:2]]
+        guided = _cosines(y_true[:, :, 2:])
         threshold = ops.diagonal(guided[:, :, 0])
         relative = self.margin_strategy == "relative"
         threshold -= self.margin * (ops.abs(threshold) if relative else 1.0)
         too_near = guided >= threshold[:, None, None] - _ROUNDING
+        excluded = too_near | ops.concatenate(known, axis=2)
         logits = _cosines(y_pred) / self.temperature
         is_positive = ops.equal(ops.arange(ops.shape(logits)[2]), 0)
         own_pair = same_example(y_pred)[:, :, None] & is_positive
-        logits = ops.where(too_near & ~own_pair, MASKED, logits)
+        logits = ops.where(excluded & ~own_pair, MASKED, logits)
         return ops.logsumexp(logits, axis=(1, 2)) - ops.diagonal(logits[:, :, 0])
 
     def get_config(self) -> dict[str, Any]:

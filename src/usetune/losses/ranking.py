@@ -9,13 +9,12 @@ from keras import ops
 from usetune._utils.checks import check_choice
 from usetune.losses.base import (
     MASKED,
-    EmbeddingLoss,
     check_columns,
     check_positive,
     same_example,
-    same_id,
 )
 from usetune.losses.distances import products
+from usetune.losses.in_batch import InBatchLoss, known_positives
 from usetune.losses.papers import bibtex_of
 from usetune.similarity import unit_length
 
@@ -24,13 +23,14 @@ _HARDNESS = (None, "hard_negatives", "in_batch_negatives")
 
 
 @keras.saving.register_keras_serializable("usetune")
-class MultipleNegativesRanking(EmbeddingLoss):
+class MultipleNegativesRanking(InBatchLoss):
     """In-batch negatives: each anchor must find its positive in the batch.
 
     The cross-entropy of picking the anchor's own positive by scaled similarities
     (Henderson et al., "Efficient natural language response suggestion for Smart Reply",
-    2017, section 4.4). Anchors and positives of other examples about the same thing
-    would be false negatives, and are left out. Explicit negatives are never left out.
+    2017, section 4.4). Anchors and positives of other examples that are about the same
+    thing, or share a text with this one, would be false negatives: these texts are left
+    out, as explicit negatives too.
 
     ``directions=("query_to_doc", "doc_to_query"), partition="per_direction"`` gives
     the symmetric loss; all four directions give that of Li et al., "Towards general
@@ -103,8 +103,9 @@ class MultipleNegativesRanking(EmbeddingLoss):
         """Loss of each example.
 
         Args:
-            y_true: (batch, 1), a number for the thing that the texts are about, below
-                2**24, because Keras passes it as float32.
+            y_true: what `target` gives, or only its first column (batch, 1), a number
+                for the thing that the texts are about, below 2**24, because Keras
+                passes it as float32.
             y_pred: (batch, 2 or more, dim): anchor, positive, and further negatives.
 
         Returns:
@@ -114,14 +115,16 @@ class MultipleNegativesRanking(EmbeddingLoss):
         if self.similarity == "cosine":
             y_pred = unit_length(y_pred)
         anchors, positives, documents = y_pred[:, 0], y_pred[:, 1], y_pred[:, 1:]
-        same, own = same_id(y_true)[:, :, None], same_example(y_true)[:, :, None]
+        own = same_example(y_true)[:, :, None]
+        known = known_positives(y_true, ops.shape(y_pred)[1])
+        of_anchors, of_documents = known[:, :, :1], known[:, :, 1:]
         is_positive = ops.equal(ops.arange(ops.shape(documents)[1]), 0)
         # Of each direction: what is compared with what, and what is left out.
         comparisons = {
-            "query_to_doc": (anchors, documents, same & ~own & is_positive),
-            "doc_to_query": (positives, y_pred[:, :1], same & ~own),
-            "query_to_query": (anchors, y_pred[:, :1], same),
-            "doc_to_doc": (positives, documents, own | (same & is_positive)),
+            "query_to_doc": (anchors, documents, of_documents & ~(own & is_positive)),
+            "doc_to_query": (positives, y_pred[:, :1], of_anchors & ~own),
+            "query_to_query": (anchors, y_pred[:, :1], of_anchors),
+            "doc_to_doc": (positives, documents, of_documents | own),
         }
         logits = {}
         for direction in self.directions:
@@ -143,11 +146,11 @@ class MultipleNegativesRanking(EmbeddingLoss):
 
 
 @keras.saving.register_keras_serializable("usetune")
-class MegaBatchMargin(EmbeddingLoss):
+class MegaBatchMargin(InBatchLoss):
     """A margin for the positive, and one for the nearest negative of a large batch.
 
     For batches of hundreds, in which one negative is hard (Wieting and Gimpel,
-    "ParaNMT-50M", 2018). Positives of the same thing are left out, as in
+    "ParaNMT-50M", 2018). Known positives of the anchor are left out, as in
     `MultipleNegativesRanking`.
 
     Args:
@@ -177,11 +180,12 @@ class MegaBatchMargin(EmbeddingLoss):
         self.negative_margin = negative_margin
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Ids of things (batch, 1) and embeddings (batch, 2, dim) → (batch,)."""
+        """What `target` gives and embeddings (batch, 2, dim) → (batch,)."""
         check_columns(y_pred, 2)
         y_pred = unit_length(y_pred)
         cosines = products(y_pred[:, 0], y_pred[:, 1:])[:, :, 0]
-        nearest = ops.max(ops.where(same_id(y_true), MASKED, cosines), axis=1)
+        known = known_positives(y_true, 2)[:, :, 1]
+        nearest = ops.max(ops.where(known, MASKED, cosines), axis=1)
         return ops.relu(self.positive_margin - ops.diagonal(cosines)) + ops.relu(
             nearest - self.negative_margin
         )

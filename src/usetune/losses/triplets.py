@@ -8,20 +8,20 @@ from keras import ops
 
 from usetune._utils.checks import check_choice
 from usetune.losses.base import (
-    EmbeddingLoss,
     MarginLoss,
     check_columns,
     same_example,
     same_id,
 )
 from usetune.losses.distances import DISTANCES, distance_between, distances_within
+from usetune.losses.in_batch import TextAwareLoss
 from usetune.losses.papers import bibtex_of
 
 # The name of the metric that tells the share of the triplets with a loss.
 ACTIVE = "active"
 
 
-class _TripletLoss(MarginLoss):
+class _TripletLoss(MarginLoss, TextAwareLoss):
     """A loss of triplets: an anchor, a positive and a negative each."""
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -101,7 +101,7 @@ class BatchAll(_TripletLoss):
     citation = bibtex_of("hermans2017defense")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
+        """What `target` gives and embeddings (batch, 1, dim) → a scalar."""
         violation, valid = self._triplets(y_true, y_pred)
         counted = valid & (violation > 0)
         return _mean(ops.where(counted, violation, 0.0), counted)
@@ -127,7 +127,7 @@ class BatchSemiHard(_TripletLoss):
     citation = bibtex_of("schroff2015facenet")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class ids (batch, 1) and embeddings (batch, 1, dim) → a scalar."""
+        """What `target` gives and embeddings (batch, 1, dim) → a scalar."""
         violation, valid = self._triplets(y_true, y_pred)
         return _mean(ops.relu(violation), valid)
 
@@ -160,7 +160,7 @@ class BatchHard(_TripletLoss):
     citation = bibtex_of("hermans2017defense")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
+        """What `target` gives and embeddings (batch, 1, dim) → (batch,)."""
         violation, _ = self._triplets(y_true, y_pred)
         return ops.relu(violation)
 
@@ -170,7 +170,7 @@ class BatchHard(_TripletLoss):
 
 
 @keras.saving.register_keras_serializable("usetune")
-class BatchHardSoftMargin(EmbeddingLoss):
+class BatchHardSoftMargin(TextAwareLoss):
     """`BatchHard` without a limit: the better a triplet, the less the loss changes it.
 
     The softplus of the difference stands in for the margin (Hermans, Beyer and Leibe,
@@ -192,7 +192,7 @@ class BatchHardSoftMargin(EmbeddingLoss):
         self.distance = distance
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class ids (batch, 1) and embeddings (batch, 1, dim) → (batch,)."""
+        """What `target` gives and embeddings (batch, 1, dim) → (batch,)."""
         gap, _ = _hardest_gap(self.distance, y_true, y_pred)
         return ops.softplus(gap)
 
@@ -202,28 +202,40 @@ def _positive_pairs(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any, 
 
     Returns:
         Distance of the two (pairs, 1), distances of the first to all texts (pairs,
-        batch), and which of those are of another class (pairs, batch).
+        batch), and which of those are negatives (pairs, batch).
     """
     check_columns(y_pred, 1)
     distances = distances_within(distance, y_pred[:, 0])
-    same = same_id(y_true)
+    same, negative = _same_and_negative(y_true)
     pairs = tf.where(same & ~same_example(y_true))
     anchors = pairs[:, 0]
     positive = tf.gather_nd(distances, pairs)[:, None]
-    return positive, tf.gather(distances, anchors), tf.gather(~same, anchors)
+    return positive, tf.gather(distances, anchors), tf.gather(negative, anchors)
 
 
 def _hardest_gap(distance: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Farthest positive minus nearest negative of each text, and who has both."""
     check_columns(y_pred, 1)
     distances = distances_within(distance, y_pred[:, 0])
-    same = same_id(y_true)
+    same, negative = _same_and_negative(y_true)
     positive = same & ~same_example(y_true)
     farthest = ops.max(ops.where(positive, distances, 0.0), axis=1)
     largest = ops.max(distances, axis=1, keepdims=True)
-    nearest = ops.min(ops.where(same, largest, distances), axis=1)
-    valid = ops.any(positive, axis=1) & ~ops.all(same, axis=1)
+    nearest = ops.min(ops.where(negative, distances, largest), axis=1)
+    valid = ops.any(positive, axis=1) & ops.any(negative, axis=1)
     return farthest - nearest, valid
+
+
+def _same_and_negative(y_true: Any) -> tuple[Any, Any]:
+    """Which texts are of one class, and which of another without being the same text.
+
+    Args:
+        y_true: (batch, 2), classes and numbers of texts, or classes alone (batch, 1).
+
+    Returns:
+        Two bool (batch, batch).
+    """
+    return same_id(y_true[:, :1]), ~same_id(y_true)
 
 
 def _mean(values: Any, counted: Any) -> Any:

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from usetune.losses.base import EmbeddingLoss, check_positive
-from usetune.losses.guided import GIST
+from usetune.losses.in_batch import InBatchLoss
 from usetune.losses.papers import bibtex_of
-from usetune.losses.ranking import MegaBatchMargin, MultipleNegativesRanking
 from usetune.similarity import unit_length
 
 
@@ -148,7 +147,7 @@ class Cached(_Wrapper):
     ) -> None:
         super().__init__(loss, **kwargs)
         inner = loss.loss if isinstance(loss, Matryoshka) else loss
-        if not isinstance(inner, (MultipleNegativesRanking, MegaBatchMargin, GIST)):
+        if not isinstance(inner, InBatchLoss):
             raise ValueError(
                 "loss must be MultipleNegativesRanking, MegaBatchMargin or GIST, or "
                 f"Matryoshka around one of them. Received: {loss}"

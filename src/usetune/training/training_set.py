@@ -21,13 +21,11 @@ from usetune.data.formats import (
 from usetune.data.splits import split_pairs
 from usetune.data.tables import require_columns
 from usetune.losses import (
-    GIST,
     AngularError,
     EmbeddingLoss,
-    MegaBatchMargin,
-    MultipleNegativesRanking,
     innermost,
 )
+from usetune.losses.in_batch import InBatchLoss
 from usetune.training import batches
 from usetune.training.loss_choice import check_loss, default_loss
 from usetune.training.optimizers import FusedAdam, article_optimizer, warmup_cosine
@@ -37,7 +35,6 @@ BATCH_SAMPLERS = ("shuffled", "no_duplicates", "by_label", "by_length")
 
 # Formats whose examples are about something that others may be about as well.
 _WITH_SUBJECT = (POSITIVE, TRIPLETS)
-_IN_BATCH = (GIST, MegaBatchMargin, MultipleNegativesRanking)
 # Distinct texts on which a collapse is looked for.
 _PROBES = 256
 
@@ -152,7 +149,7 @@ class TrainingSet:
         """The default optimizer of a training of ``steps`` steps."""
         if isinstance(self.loss, AngularError):
             return article_optimizer()
-        peak = 5e-4 if isinstance(innermost(self.loss), _IN_BATCH) else 1e-4
+        peak = 5e-4 if isinstance(innermost(self.loss), InBatchLoss) else 1e-4
         return FusedAdam(warmup_cosine(peak, steps))
 
     def digest(self, targets: Sequence[np.ndarray]) -> str:
