@@ -282,31 +282,37 @@ def test_lines_of_plain_text(tmp_path):
     path.write_bytes(b"a\n\xff\n")
     with pytest.raises(ValueError, match="a.txt is not UTF-8.*in line 2"):
         cut([str(path)], "text", 5)
-    with pytest.raises(ValueError, match=r"lacks the column 'title'; found \['text'\]"):
+    with pytest.raises(
+        ValueError, match=r"lacks the columns \['title'\].*found \['text'\]"
+    ):
         cut([str(path)], "title", 5)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"title\nx\n", r"a.csv lacks the column 'text'; found \['title'\]"),
+        (
+            "a.csv",
+            b"title\nx\n",
+            r"a.csv lacks the columns \['text'\].*found \['title'\]",
+        ),
         ("a.csv", b"text\n", "a.csv is empty: it has no rows"),
         ("a.csv", b"\n", "a.csv is empty"),
         ("a.csv", b"text\n\xff\n", "a.csv is not UTF-8"),
-        ("a.csv", b"text,b\n1,2\n1,2,3\n", "row 2 has 3 cells, and the header 2"),
-        ("a.csv", b"text\n\nb,c\n", "row 2 has 2 cells, and the header 1; put texts"),
-        ("a.csv", b"id,text\n1,a\n2\n", "row 2 has 1 cells, and the header 2"),
-        ("a.csv", b'text\n"a\nb\n', "a.csv is not a CSV file: unexpected end of data"),
+        ("a.csv", b"text,b\n1,2\n1,2,3\n", "line 3 has 3 cells, and the header 2"),
+        ("a.csv", b"text\n\nb,c\n", "line 3 has 2 cells, and the header 1.*put cells"),
+        ("a.csv", b"id,text\n1,a\n2\n", "line 3 has 1 cells, and the header 2"),
+        ("a.csv", b'text\n"a\nb\n', "a.csv, line 2: a quote is opened and never"),
         ("a.csv", b"text,b,text\n1,2,3\n", r"several columns of the names \['text'\]"),
         ("a.csv", b"text,embedding\na,b\n", "a.csv has a column 'embedding' already"),
         ("a.jsonl", b'{"text": "a", "embedding": 1}', "'embedding' already"),
         ("a.jsonl", b'{"title": "a"}\n[]\n{"text": 1}', "no row with a text.*'text'"),
         ("a.jsonl", b"\n \n", "a.jsonl is empty: it has no rows"),
-        ("a.parquet", b"PAR1 and no more PAR1", "a.parquet is not a whole Parquet"),
+        ("a.parquet", b"PAR1 and no more PAR1", "a.parquet is no whole Parquet"),
         ("a.parquet", {"text": [1]}, "'text' must hold texts. Received: type int64"),
         ("a.parquet", {"text": [["a"]]}, "must hold texts. Received: type list"),
         ("a.parquet", {"text": [None]}, "must hold texts. Received: type null"),
-        ("a.parquet", {"title": ["a"]}, "lacks the column 'text'"),
+        ("a.parquet", {"title": ["a"]}, r"lacks the columns \['text'\]"),
         ("a.parquet", {"text": ["a"], "embedding": [1]}, "'embedding' already"),
         ("a.parquet", {"text": pa.array([], pa.string())}, "it has no rows"),
     ],
@@ -392,7 +398,7 @@ def test_a_damaged_parquet_file_whose_footer_is_whole(tmp_path):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     pq.read_schema(path)
-    with pytest.raises(ValueError, match="a.parquet is damaged"):
+    with pytest.raises(ValueError, match="a.parquet is no whole Parquet file.*CRC"):
         cut([str(path)], "text", 5)
 
 

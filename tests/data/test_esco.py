@@ -48,9 +48,15 @@ def test_reading(tmp_path):
     ("content", "message"),
     [
         (GOOD.replace("altLabels", "labels"), r"lacks the columns \['altLabels'\]"),
-        (GOOD.replace("2511", "IT"), r"iscoGroup: is not an ISCO code.* rows \[1\]"),
-        (GOOD.replace(",analyst,", ",,"), r"preferredLabel: is empty in rows \[1\]"),
-        (GOOD + "u:1,2511,x,,D.,en\n", r"conceptUri: repeats .* rows \[2\]"),
+        (GOOD.replace("2511", "IT"), "iscoGroup: expected an ISCO code.* line 2: 'IT'"),
+        (
+            GOOD.replace(",analyst,", ",,"),
+            "preferredLabel: expected a text.* line 2: ''",
+        ),
+        (
+            GOOD + "u:1,2511,x,,D.,en\n",
+            "conceptUri: expected an occupation once.* line 5: 'u:1'",
+        ),
     ],
 )
 def test_faults_in_the_file(tmp_path, content, message):

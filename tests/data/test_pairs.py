@@ -29,21 +29,21 @@ def test_reads_what_is_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "pairs.csv is empty; expected the columns"),
+        ("", "pairs.csv is empty"),
         ("base,ref,similarity\n", "pairs.csv has no rows"),
         ("base,similarity\na,1\n", r"lacks the columns \['ref'\].*found \['base'"),
-        (GOOD + "c,d,\n", "similarity: expected a number in .* row 3: ''"),
-        (GOOD + "c,d,nan\n", "expected a number in .* row 3: 'nan'"),
-        (GOOD + "c,d,high\n", "expected a number in .* row 3: 'high'"),
+        (GOOD + "c,d,\n", "similarity: expected a number in .* line 4: ''"),
+        (GOOD + "c,d,nan\n", "expected a number in .* line 4: 'nan'"),
+        (GOOD + "c,d,high\n", "expected a number in .* line 4: 'high'"),
         (
             GOOD + "c,d,1.01\nc,d,-0.1\n",
-            r"in \[0, 1\].* 2 of 4 rows: row 3: '1.01'; row 4",
+            r"in \[0, 1\].* 2 of 4 rows: line 4: '1.01'; line 5",
         ),
-        (GOOD + "c,d,inf\n", r"in \[0, 1\].*row 3: 'inf'"),
-        (GOOD + ",d,1\n", "column base: expected a text.*row 3: ''"),
-        (GOOD + "c, ,1\n", "column ref: expected a text.*row 3: ' '"),
-        (GOOD + "c\n", "column ref: expected a text.*row 3"),
-        (GOOD + "c,d,1,2\n", "is not a CSV file"),
+        (GOOD + "c,d,inf\n", r"in \[0, 1\].*line 4: 'inf'"),
+        (GOOD + ",d,1\n", "column base: expected a text.*line 4: ''"),
+        (GOOD + "c, ,1\n", "column ref: expected a text.*line 4: ' '"),
+        (GOOD + "c\n", "line 4 has 1 cells, and the header 3"),
+        (GOOD + "c,d,1,2\n", "line 4 has 4 cells, and the header 3"),
         (GOOD.replace("a", "é").encode("latin-1"), "is not UTF-8"),
         (GOOD.encode("utf-16"), "is not UTF-8"),
     ],
@@ -55,7 +55,7 @@ def test_faults_are_named(tmp_path, content, message):
 
 
 def test_many_faulty_rows_are_counted_and_not_all_listed(tmp_path):
-    with pytest.raises(ValueError, match=r"9 of 9 rows: row 1.*row 5: '2'; …$"):
+    with pytest.raises(ValueError, match=r"9 of 9 rows: line 2.*line 6: '2'; …$"):
         load_pairs(write(tmp_path, "base,ref,similarity\n" + "a,b,2\n" * 9))
 
 
@@ -65,7 +65,7 @@ def test_missing_file(tmp_path):
 
 
 def test_article_pairs_fall_back_loudly(offline):
-    with pytest.warns(UserWarning, match="the article's pairs cannot be had"):
+    with pytest.warns(UserWarning, match="article/training_data.csv cannot be had"):
         pairs = load_article_pairs()
     assert "NOT the article's" in pairs.attrs["source"]
     shipped = load_pairs(sources.shipped("training_data.csv"))
@@ -90,11 +90,11 @@ def test_positive_pairs(tmp_path):
         "anchor": ["chef", "NA"],
         "group": ["food", "food"],
     }
-    with pytest.raises(ValueError, match=r"lacks the columns \['label text'\]; found"):
+    with pytest.raises(ValueError, match=r"lacks the columns \['label text'\].*found"):
         load_pairs(path, {"label text": "anchor"})
     with pytest.raises(ValueError, match=r"lacks the columns \['positive'\].*found"):
         load_pairs(path, {"alternative label": "anchor"})
-    with pytest.raises(ValueError, match="column group: expected a text.*row 3: ''"):
+    with pytest.raises(ValueError, match="column group: expected a text.*line 4: ''"):
         load_pairs(write(tmp_path, content + "3,cook,x,\n"), names)
 
 
@@ -115,11 +115,11 @@ def test_json_lines(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", r"pairs.jsonl is empty; expected the columns .* or \["),
-        ('{"text": "a", "label": 1}\n{"text": \n', "pairs.jsonl, row 2 is not JSON"),
-        ("[1, 2]\n", "row 1 must be a JSON object"),
-        ('{"text": "a", "label": 1}\n{"text": "b"}\n', "column label.* row 2"),
-        ('{"text": "a", "label": 1}\n{"text": 5, "label": 1}\n', "text.* row 2: 5"),
+        ("", "pairs.jsonl is empty"),
+        ('{"text": "a", "label": 1}\n{"text": \n', "pairs.jsonl, line 2 is not JSON"),
+        ("[1, 2]\n", "line 1 must be a JSON object"),
+        ('{"text": "a", "label": 1}\n{"text": "b"}\n', "column label.* line 2"),
+        ('{"text": "a", "label": 1}\n{"text": 5, "label": 1}\n', "text.* line 2: 5"),
     ],
 )
 def test_faults_of_json_lines(tmp_path, content, message):
@@ -139,7 +139,7 @@ def test_parquet(tmp_path):
     pd.testing.assert_frame_equal(pairs, table)
     assert pairs.attrs["format"] == "triplets"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match="pairs.parquet is not a Parquet file"):
+    with pytest.raises(ValueError, match="pairs.parquet is no whole Parquet file"):
         load_pairs(path)
 
 

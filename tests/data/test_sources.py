@@ -61,7 +61,8 @@ def test_wrong_content_is_an_error_and_no_fallback(server):
 
 def test_unreachable_is_none(server):
     server.status = 503
-    assert sources.find(NAME) is None
+    with pytest.raises(FileNotFoundError, match="file.csv cannot be had.*503"):
+        sources.find(NAME)
 
 
 def test_the_users_folder_comes_first(server, monkeypatch, tmp_path):

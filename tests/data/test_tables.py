@@ -2,14 +2,15 @@ import pytest
 
 from usetune.data.esco import load_occupations
 
+HEADER = b"conceptUri,iscoGroup,preferredLabel,altLabels,description\n"
+
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "file.csv is empty; expected the columns"),
-        ("conceptUri\né".encode("latin-1"), "file.csv is not UTF-8"),
-        (b"a,b\n1,2\n1,2,3,4\n", "file.csv is not a CSV file"),
-        (b"conceptUri\n1,2\n", "file.csv has rows with more cells than its header"),
+        (b"", "file.csv is empty"),
+        (HEADER + "é\n".encode("latin-1"), "file.csv is not UTF-8.* line 2"),
+        (HEADER + b"1,2\n", "file.csv, line 2 has 2 cells, and the header 5"),
         (b"a,b\n1,2\n", r"file.csv lacks the columns \['conceptUri'"),
     ],
 )

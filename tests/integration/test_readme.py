@@ -8,7 +8,7 @@ import pytest
 from tests import ROOT
 
 
-@pytest.mark.filterwarnings("ignore:.* cannot be had; scoring:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* cannot be had.* scoring:UserWarning")
 def test_quickstart(monkeypatch, capsys, tmp_path):
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 5

@@ -119,18 +119,18 @@ def test_a_column_that_is_chosen(tmp_path):
         ("a.txt", b" \n\n", None, "^a.txt is empty$"),
         ("a.txt", b"caf\xe9", None, "^a.txt is not UTF-8"),
         ("a.csv", b"title\ncaf\xe9\n", None, "^a.csv is not UTF-8"),
-        ("a.csv", b'title\n"open\n', None, "^a.csv is not a CSV file"),
-        ("a.csv", b"title\ncook, pastry\n", None, "^a.csv has rows with more cells"),
+        ("a.csv", b'title\n"open\n', None, "^a.csv, line 2: a quote is opened"),
+        ("a.csv", b"title\ncook, pastry\n", None, "^a.csv, line 2 has 2 cells"),
         ("a.csv", b"title\nx\n", "text", r"^a.csv lacks the columns \['text'\]"),
         ("a.csv", b"title,b\n,1\n", None, "^a.csv, column title must hold 1"),
         (
             "a.jsonl",
             b'{"text": "a"}\n{"text": 5}',
             None,
-            "text: row 2 is .* Received: 5",
+            "text: expected a text.* line 2: 5",
         ),
-        ("a.jsonl", b"[1]", None, "^a.jsonl, row 1 must be a JSON object"),
-        ("a.parquet", b"PAR?", None, "^a.parquet is not a Parquet file"),
+        ("a.jsonl", b"[1]", None, "^a.jsonl, line 1 must be a JSON object"),
+        ("a.parquet", b"PAR?", None, "^a.parquet is no whole Parquet file"),
     ],
 )
 def test_faulty_files(tmp_path, name, content, column, message):

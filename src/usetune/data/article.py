@@ -20,12 +20,13 @@ def load_article_pairs() -> pd.DataFrame:
     Raises:
         ValueError: if the file has another SHA-256.
     """
-    path = sources.find("article/training_data.csv")
-    if path is not None:
-        pairs = load_pairs(path)
-        pairs.attrs["source"] = "the article's own pairs"
-    else:
-        pairs = load_pairs(sources.shipped("training_data.csv"))
-        pairs.attrs["source"] = "pairs shipped with usetune, NOT the article's"
-        warn(f"the article's pairs cannot be had; using the {pairs.attrs['source']}")
+    try:
+        path = sources.find("article/training_data.csv")
+        source = "the article's own pairs"
+    except FileNotFoundError as error:
+        path = sources.shipped("training_data.csv")
+        source = "pairs shipped with usetune, NOT the article's"
+        warn(f"{error}; using the {source}")
+    pairs = load_pairs(path)
+    pairs.attrs["source"] = source
     return pairs

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.checks import check_at_least
+from usetune.data.columns import require_columns
 from usetune.data.converters import converted
 from usetune.data.formats import CLASSES, TRIPLETS, Format, check_rows
-from usetune.data.tables import require_columns
 
 # More pairs than this are made only where ``per_class`` asks for them.
 _MOST_PAIRS = 10_000_000

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from usetune.data.columns import require_columns
 from usetune.data.counts import with_counts
 from usetune.data.formats import (
     BINARY,
@@ -12,7 +13,6 @@ from usetune.data.formats import (
     check_rows,
     text_columns,
 )
-from usetune.data.tables import require_columns
 
 
 def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:

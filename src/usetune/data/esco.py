@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from usetune._utils.paths import expand
 from usetune._utils.warn import warn
 from usetune.data import sources
+from usetune.data.columns import refuse_cells
 from usetune.data.counts import with_counts
+from usetune.data.formats import are_texts
 from usetune.data.tables import read_table
+from usetune.data.text_files import split_lines
 
 _COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
 
@@ -37,17 +42,14 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming the file, and the column or rows (counted from 1, without
-            the header) at fault: no content, not UTF-8, not CSV, a column missing, a
-            cell empty, an ISCO code that is not digits, an occupation twice in a
-            language or with two ISCO codes.
+        ValueError: naming the file, and the column or lines at fault: no content, not
+            UTF-8, not CSV, a column missing, a cell empty, an ISCO code that is not
+            digits, an occupation twice in a language or with two ISCO codes.
     """
     source = ", ".join(map(str, paths))
-    if not paths:
-        folder = os.environ.get("USETUNE_DATA")
-        paths = (
-            tuple(sorted(Path(folder).glob("esco/occupations_*.csv"))) if folder else ()
-        )
+    folder = os.environ.get("USETUNE_DATA")
+    if not paths and folder:
+        paths = tuple(sorted(expand(folder).glob("esco/occupations_*.csv")))
         source = "ESCO"
     if not paths:
         paths = (sources.shipped("occupations.csv"),)
@@ -80,25 +82,22 @@ def _read(path: str | Path) -> pd.DataFrame:
         name = re.search(r"_([a-z]{2})$", Path(path).stem)
         table["language"] = name[1] if name else "en"
     occupations = table[[*_COLUMNS, "language"]].copy()
+
+    def refuse(column: str, wrong: ArrayLike, expected: str) -> None:
+        refuse_cells(table[column], np.asarray(wrong, bool), str(path), expected)
+
     for column in ("conceptUri", "preferredLabel", "description", "language"):
-        _refuse(path, column, table[column].str.strip() == "", "is empty")
+        refuse(column, ~are_texts(table[column]), "a text")
         occupations[column] = table[column].str.strip()
-    codes = table["iscoGroup"].str.fullmatch(r"\d{1,4}")
-    _refuse(path, "iscoGroup", ~codes, "is not an ISCO code of 1 to 4 digits")
+    codes = table["iscoGroup"].str.fullmatch(r"\d{1,4}").eq(True)
+    refuse("iscoGroup", ~codes, "an ISCO code of 1 to 4 digits")
     twice = table.duplicated(["conceptUri", "language"])
-    _refuse(path, "conceptUri", twice, "repeats an occupation in the same language")
+    refuse("conceptUri", twice, "an occupation once in a language")
     occupations["altLabels"] = [
-        [label.strip() for label in labels.splitlines() if label.strip()]
+        [label.strip() for label in split_lines(labels) if label.strip()]
         for labels in table["altLabels"]
     ]
-    return occupations
-
-
-def _refuse(path: str | Path, column: str, wrong: pd.Series, what: str) -> None:
-    if wrong.any():
-        rows = [int(row) + 1 for row in np.flatnonzero(wrong)]
-        more = " …" if len(rows) > 5 else ""
-        raise ValueError(f"{path}, column {column}: {what} in rows {rows[:5]}{more}")
+    return occupations.reset_index(drop=True)
 
 
 def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
@@ -110,20 +109,13 @@ def all_labels(occupations: pd.DataFrame) -> pd.DataFrame:
     Returns:
         DataFrame conceptUri, iscoGroup, language, text and preferred (bool).
     """
-    labels = occupations[["conceptUri", "iscoGroup", "language"]].assign(
-        text=[
-            [preferred, *alternatives]
-            for preferred, alternatives in zip(
-                occupations["preferredLabel"], occupations["altLabels"], strict=True
-            )
-        ],
-        preferred=[
-            [True, *[False] * len(alternatives)]
-            for alternatives in occupations["altLabels"]
-        ],
-    )
-    labels = labels.explode(["text", "preferred"], ignore_index=True)
-    return labels.astype({"preferred": bool})
+    columns = ["conceptUri", "iscoGroup", "language", "preferredLabel", "altLabels"]
+    rows = [
+        (*about, text, number == 0)
+        for *about, preferred, others in occupations[columns].itertuples(index=False)
+        for number, text in enumerate([preferred, *others])
+    ]
+    return pd.DataFrame(rows, columns=[*columns[:3], "text", "preferred"])
 
 
 def occupation_labels(occupations: pd.DataFrame) -> pd.DataFrame:

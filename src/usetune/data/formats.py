@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
+
+from usetune.data.columns import as_number, check_columns, refuse_cells
 
 # What names the thing, or the group of things, that texts are about.
 GROUP_COLUMNS = ("occupation", "group")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?|text")
 
 
@@ -37,7 +39,8 @@ FORMATS = (SCORED, BINARY, LABELLED, POSITIVE, TRIPLETS, CLASSES)
 
 def text_columns(table: pd.DataFrame) -> list[str]:
     """Names of the columns that hold texts."""
-    return [column for column in table if _TEXT_COLUMN.fullmatch(column)]
+    # Of a DataFrame, numbers may be names as well.
+    return [name for name in table if _TEXT_COLUMN.fullmatch(str(name))]
 
 
 def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
@@ -50,8 +53,10 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
         name: name of the format, where the columns would fit several.
 
     Raises:
-        ValueError: if no format fits, several do, or the one named does not.
+        ValueError: if no format fits, several do, or the one named does not, or two
+            columns have one name.
     """
+    check_columns(table.columns, "pairs")
     named = [format for format in FORMATS if name in (None, format.name)]
     if not named:
         raise ValueError(
@@ -60,8 +65,7 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
         )
     fitting = [format for format in named if {*format.columns} <= {*table.columns}]
     if {BINARY, LABELLED} <= {*fitting}:
-        # As text too: cells of a CSV file are what is written there.
-        binary = table["label"].isin([0, 1, "0", "1"]).all()
+        binary = _numbers(table["label"]).isin([0, 1]).all()
         fitting.remove(LABELLED if binary else BINARY)
     if {POSITIVE, TRIPLETS} <= {*fitting}:
         fitting.remove(POSITIVE)
@@ -81,7 +85,7 @@ def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame
     """Check every cell, and keep the columns that training looks at.
 
     Args:
-        table: has the columns of ``format``; left as it is.
+        table: left as it is.
         format: what it should be.
         source: what the errors call it.
 
@@ -90,70 +94,64 @@ def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame
         columns occupation and group where there are any, with the index of ``table``.
 
     Raises:
-        ValueError: naming ``source``, column, the first rows at fault (counted from 1)
-            and what they hold, if there are no rows, or a cell is wrong: a text that
-            is empty or missing, a similarity outside of [0, 1], a label that is not a
-            whole number from 0 (`BINARY`: 0 or 1).
+        ValueError: naming ``source``, column, the first lines of the file or rows
+            (from 1) at fault and what they hold, if a column is missing or comes
+            twice, there are no rows, or a cell is wrong: a text that is empty or
+            missing or holds lone surrogates, a similarity outside of [0, 1], a label
+            that is not a whole number from 0 (`BINARY`: 0 or 1). Booleans, times and
+            durations are no numbers.
     """
-    if table.empty:
+    check_columns(table.columns, source, format.columns)
+    if not len(table):
         raise ValueError(f"{source} has no rows")
     names = [*format.columns]
     if format is POSITIVE:
-        names += [name for name in table if re.fullmatch(r"negative_\d+", name)]
-    cells = {
-        "similarity": _SIMILARITY,
-        "label": _BINARY if format is BINARY else _LABEL,
-    }
-    schema = {name: cells.get(name, _TEXT) for name in names}
-    schema |= {name: _TEXT for name in GROUP_COLUMNS if name in table}
+        names += [name for name in text_columns(table) if name.startswith("negative_")]
+    names += [name for name in GROUP_COLUMNS if name in table]
     if format is POSITIVE and "label" in table:
-        schema["label"] = _LABEL
-    kept = table[list(schema)]
-    try:
-        checked = pa.DataFrameSchema(schema).validate(
-            kept.reset_index(drop=True), lazy=True
-        )
-    except pa.errors.SchemaErrors as error:
-        fault = error.failure_cases.iloc[0]
-        column, expected = fault["column"], fault["check"]
-        faults = error.failure_cases.query("column == @column")
-        rows = np.sort(faults["index"].astype(int).unique())
-        first = kept[column].reset_index(drop=True).loc[rows[:5]].to_dict()
-        shown = "; ".join(f"row {row + 1}: {cell!r}" for row, cell in first.items())
-        raise ValueError(
-            f"{source}, column {column}: expected {expected}. Received in {len(rows)} "
-            f"of {len(table)} rows: {shown}{'; …' if len(rows) > 5 else ''}"
-        ) from None
-    if "label" in checked:
-        checked["label"] = checked["label"].astype("int64")
-    return checked.set_index(table.index)
+        names.append("label")
+    rules = _RULES | {"label": _BINARY} if format is BINARY else _RULES
+    checked = table[names].assign(
+        **{name: _numbers(table[name]) for name in names if name in rules}
+    )
+    for name in names:
+        expected, are_right = rules.get(name, _TEXT)
+        wrong = ~np.asarray(are_right(checked[name]), bool)
+        refuse_cells(table[name], wrong, source, expected)
+    return checked.astype({"label": "int64"}) if "label" in checked else checked
 
 
-def _numbers(cells: pd.Series) -> pd.Series:
-    return pd.to_numeric(cells, errors="coerce").astype("float64")
+def are_texts(cells: pd.Series) -> np.ndarray:
+    """Which cells are texts: not empty, without lone surrogates; bool (rows,)."""
+    return np.array([_is_text(cell) for cell in cells.tolist()], bool)
 
 
-def _cells(
-    expected: str, are_right: Callable[[pd.Series], pd.Series], numbers: bool = False
-) -> pa.Column:
-    return pa.Column(
-        checks=pa.Check(are_right, error=expected, ignore_na=False),
-        parsers=[pa.Parser(_numbers)] if numbers else None,
-        nullable=True,
+def _is_text(cell: object) -> bool:
+    return (
+        isinstance(cell, str)
+        and not cell.isspace()
+        and cell != ""
+        and (cell.isascii() or not _SURROGATE.search(cell))
     )
 
 
-_TEXT = _cells(
-    "a text",
-    lambda cells: cells.map(lambda cell: isinstance(cell, str) and cell.strip() != ""),
-)
-_SIMILARITY = _cells(
-    "a number in [0, 1]", lambda cells: cells.between(0, 1), numbers=True
-)
-# Keras hands labels to losses as float32, exact up to 2**24.
-_LABEL = _cells(
-    "a whole number from 0 (pandas.factorize numbers names)",
-    lambda cells: cells.between(0, 2**24) & (cells % 1 == 0),
-    numbers=True,
-)
-_BINARY = _cells("0 or 1", lambda cells: cells.isin([0, 1]), numbers=True)
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Cells as float64, NaN where they are no numbers."""
+    if cells.dtype.kind in "iuf":
+        return cells.astype("float64")
+    numbers = [as_number(cell) for cell in cells.tolist()]
+    return pd.Series(numbers, cells.index, "float64")
+
+
+# What a cell must be, for errors; and which cells are.
+_Rule = tuple[str, Callable[[pd.Series], pd.Series | np.ndarray]]
+_TEXT: _Rule = ("a text, not empty, without lone surrogates", are_texts)
+_BINARY: _Rule = ("0 or 1", lambda numbers: numbers.isin([0, 1]))
+_RULES: dict[str, _Rule] = {
+    "similarity": ("a number in [0, 1]", lambda numbers: numbers.between(0, 1)),
+    # Keras hands labels to losses as float32, exact up to 2**24.
+    "label": (
+        "a whole number from 0 (pandas.factorize numbers names)",
+        lambda numbers: numbers.between(0, 2**24) & (numbers % 1 == 0),
+    ),
+}

@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from usetune._utils.checks import check_at_least, check_choice
+from usetune.data.columns import require_columns
 from usetune.data.converters import converted
 from usetune.data.formats import GROUP_COLUMNS, POSITIVE, check_rows
 from usetune.data.mining_limits import MiningLimits
-from usetune.data.tables import require_columns
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
 

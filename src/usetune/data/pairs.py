@@ -1,12 +1,14 @@
 """Training data of any format: reading and checking."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from usetune.data.columns import require_columns
 from usetune.data.formats import FORMATS, check_rows, format_of
-from usetune.data.tables import read_table, require_columns
+from usetune.data.tables import read_table
 
 
 def load_pairs(
@@ -32,9 +34,9 @@ def load_pairs(
     holds out whole groups. Further columns are left out.
 
     Args:
-        source: a UTF-8 CSV file, JSON Lines (``.jsonl``), Parquet (``.parquet``), or a
-            DataFrame. Texts of a file are kept as they are written, even "NA" and
-            "null".
+        source: a UTF-8 CSV file, JSON Lines (``.jsonl``), Parquet (``.parquet``), see
+            `usetune.data.tables.read_table`, or a DataFrame. Texts of a file are kept
+            as they are written, even "NA" and "null".
         names: new names for columns, such as
             {"alternative label": "anchor", "label": "positive"}.
         format: the name of the format, where the columns would fit several.
@@ -46,17 +48,27 @@ def load_pairs(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming the file, and the rows (counted from 1, without the header)
-            or column at fault: no content, not UTF-8, not of its format, a column
-            missing, a cell empty, a similarity that is not a number in [0, 1], a label
-            that is not a whole number.
+        TypeError: if ``source`` is neither a path nor a DataFrame.
+        ValueError: naming the file, and the lines (of Parquet or a DataFrame the rows,
+            from 1) or column at fault: no content, not UTF-8, not of its format, a
+            column missing or given twice, a cell empty, a similarity that is not a
+            number in [0, 1], a label that is not a whole number.
     """
     columns = [known.columns for known in FORMATS]
-    if isinstance(source, pd.DataFrame):
+    is_file = isinstance(source, (str, os.PathLike))
+    if is_file:
+        path, table = str(source), read_table(source, *columns, names=names)
+    elif isinstance(source, pd.DataFrame):
         path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
     else:
-        path, table = str(source), read_table(source, *columns, names=names)
+        raise TypeError(
+            "source must be a path or a DataFrame; pandas.DataFrame(rows, columns="
+            "['base', 'ref', 'similarity']) makes one of rows. "
+            f"Received: {type(source).__name__}"
+        )
     found = format_of(table, format)
     pairs = check_rows(table, found, path)
+    if is_file:
+        pairs = pairs.reset_index(drop=True)
     pairs.attrs |= {"source": path, "format": found.name}
     return pairs

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pooch
-import requests
+
+from usetune._utils.paths import expand
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _REGISTRY = Path(__file__).with_name("registry.txt")
@@ -40,7 +41,7 @@ def registry() -> pooch.Pooch:
     return files
 
 
-def find(name: str) -> Path | None:
+def find(name: str) -> Path:
     """Find a pinned data file, downloading it if need be.
 
     Looks in the folder that the environment variable ``USETUNE_DATA`` names, then in
@@ -49,16 +50,14 @@ def find(name: str) -> Path | None:
     Args:
         name: path of the file in the `registry`, such as ``stsb/stsb-en-dev.csv``.
 
-    Returns:
-        The file, or None if it is in neither folder and cannot be downloaded: the
-        caller says what it falls back to.
-
     Raises:
+        FileNotFoundError: saying why, if it is in neither folder and cannot be
+            downloaded, or the cache cannot be written.
         ValueError: if the file found or downloaded has another SHA-256.
     """
     folder = os.environ.get("USETUNE_DATA")
-    if folder and (Path(folder) / name).is_file():
-        path = Path(folder) / name
+    if folder and (expand(folder) / name).is_file():
+        path = expand(folder) / name
         expected, found = registry().registry[name], pooch.file_hash(str(path))
         if found != expected:
             raise ValueError(
@@ -66,14 +65,22 @@ def find(name: str) -> Path | None:
                 f"expected SHA-256 {expected}, found {found}"
             )
         return path
-    return _download(name)
+    downloaded = _download(name)
+    if isinstance(downloaded, str):
+        raise FileNotFoundError(
+            f"{name} cannot be had: it is neither in the folder of USETUNE_DATA nor in "
+            f"the cache, and cannot be downloaded ({downloaded})"
+        )
+    return downloaded
 
 
 @functools.lru_cache
-def _download(name: str) -> Path | None:
+def _download(name: str) -> Path | str:
+    """The file, or why it cannot be had."""
     timeout = (_CONNECT_SECONDS, _READ_SECONDS)
     try:
-        path = registry().fetch(name, downloader=pooch.HTTPDownloader(timeout=timeout))
-    except requests.RequestException:
-        return None
-    return Path(path)
+        downloader = pooch.HTTPDownloader(timeout=timeout)
+        return Path(registry().fetch(name, downloader=downloader))
+    except OSError as error:
+        # Of the network, or of a cache that cannot be written.
+        return str(error)

@@ -45,20 +45,17 @@ def load_sts(
     ):
         check_choice(name, value, allowed)
     name = f"stsb-{language}-{split}.csv"
-    path = sources.find(f"stsb/{name}")
-    if path is not None:
-        pairs = pd.read_csv(path, header=None, names=_COLUMNS, keep_default_na=False)
+    try:
+        path, header = sources.find(f"stsb/{name}"), None
         source = f"STS benchmark, {language} {split}"
-    elif language == "en":
-        pairs = pd.read_csv(sources.shipped("sts_sample.csv"), keep_default_na=False)
+    except FileNotFoundError as error:
+        if language != "en":
+            message = f"{error}; the sample shipped is English only"
+            raise FileNotFoundError(message) from error
+        path, header = sources.shipped("sts_sample.csv"), 0
         source = "sample shipped with usetune, NOT the STS benchmark"
-        warn(f"{name} cannot be had; scoring the {source}")
-    else:
-        raise FileNotFoundError(
-            f"{name} is neither in USETUNE_DATA nor in the cache, and "
-            f"{sources.registry().get_url(f'stsb/{name}')} cannot be reached; the "
-            "sample shipped is English only"
-        )
+        warn(f"{error}; scoring the {source}")
+    pairs = pd.read_csv(path, header=header, names=_COLUMNS, keep_default_na=False)
     if parsing == "article":
         pairs, source = _parse_as_article(pairs), f"{source}, rows the article kept"
     pairs.attrs["source"] = source

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from usetune.data.columns import require_columns
 from usetune.data.formats import (
     BINARY,
     SCORED,
@@ -13,7 +14,6 @@ from usetune.data.formats import (
     check_rows,
     text_columns,
 )
-from usetune.data.tables import require_columns
 from usetune.evaluation.embedding import embed
 from usetune.evaluation.pair_metrics import (
     binary_metrics,

@@ -4,9 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from usetune.data.columns import refuse_cells
 from usetune.data.tables import read_table
 
 MOST_TITLES = 50_000
+# Of a table, repeated texts and empty cells too.
+MOST_ROWS = 1_000_000
 # The encoder's memory grows with the square of a text's length.
 MOST_CHARACTERS = 2_000
 
@@ -88,8 +93,7 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: naming the file, and the column or row (counted from 1, without the
-            header) at fault.
+        ValueError: naming the file, and the column or line at fault.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -104,7 +108,8 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
             ) from error
         return text_list(lines, path.name)
     try:
-        table = read_table(path, *([] if column is None else [[column]]))
+        expected = [] if column is None else [[column]]
+        table = read_table(path, *expected, most_rows=MOST_ROWS)
     except ValueError as error:
         # An uploaded file lies in a folder that its owner has never seen.
         raise ValueError(str(error).replace(str(path), path.name)) from error
@@ -112,12 +117,8 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
     table = table.set_axis(columns, axis=1)
     column = column or _text_column(columns)
     cells = table[column].where(table[column].notna(), "")
-    for row, cell in enumerate(cells, start=1):
-        if not isinstance(cell, str):
-            raise ValueError(
-                f"{path.name}, column {column}: row {row} is not a text. "
-                f"Received: {cell!r:.80}"
-            )
+    wrong = np.array([not isinstance(cell, str) for cell in cells], bool)
+    refuse_cells(cells, wrong, path.name, "a text")
     return text_list(cells, f"{path.name}, column {column}", column, columns)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 from usetune.corpus.job import Part
+from usetune.data.columns import check_columns
 
 EMBEDDING = "embedding"
 
@@ -98,16 +98,12 @@ class Reader(ABC):
     def check_columns(self, path: str, names: Iterable[str]) -> None:
         """Refuse a file without the column of the texts, or with one too many."""
         names = list(names)
-        if self.column not in names:
-            raise ValueError(f"{path} lacks the column {self.column!r}; found {names}")
+        check_columns(names, path, [self.column])
         if EMBEDDING in names:
             raise ValueError(
                 f"{path} has a column {EMBEDDING!r} already, and the output needs the "
                 "name"
             )
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{path} has several columns of the names {twice}")
 
     def same_columns(self, types: Mapping[str, dict[str, str]]) -> dict[str, str]:
         """The columns that all files have.
@@ -131,13 +127,6 @@ class Reader(ABC):
 def changed(path: str, what: str) -> ValueError:
     """The error of a file that is not what it was when its parts were planned."""
     return ValueError(f"{path} has changed since its parts were planned: {what}")
-
-
-def skip_mark(file: BinaryIO) -> int:
-    """Skip the byte order mark of a file of UTF-8; give the position."""
-    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-        file.seek(0)
-    return file.tell()
 
 
 def not_blank(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -14,10 +14,10 @@ from usetune.corpus.formats.base import (
     line_ranges,
     not_blank,
     part_bytes,
-    skip_mark,
 )
 from usetune.corpus.job import Part
 from usetune.data.json_lines import parse_object
+from usetune.data.text_files import lines_of, open_lines
 
 # Integers up to here are floating numbers too.
 _EXACT = 2**53
@@ -51,8 +51,8 @@ class JsonLinesReader(Reader):
 
     def ranges(self, path: str, rows_per_part: int) -> Iterator[Range]:
         """See `Reader.ranges`."""
-        with open(path, "rb") as file:
-            yield from line_ranges(file, skip_mark(file), rows_per_part)
+        with open_lines(path) as file:
+            yield from line_ranges(lines_of(file, path), file.tell(), rows_per_part)
 
     def read(
         self, part: Part, types: Mapping[str, str]
@@ -90,9 +90,8 @@ class JsonLinesReader(Reader):
         """Of the values in each column, in the rows with a text."""
         kinds: dict[str, set[str]] = {}
         is_empty = True
-        with open(path, "rb") as file:
-            skip_mark(file)
-            for line in not_blank(file):
+        with open_lines(path) as file:
+            for line in not_blank(lines_of(file, path)):
                 is_empty = False
                 try:
                     row = self._parse(line)

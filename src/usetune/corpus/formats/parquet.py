@@ -1,19 +1,16 @@
 """Parquet: row groups, put together or cut."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from usetune.corpus.formats.base import Range, Reader, Rejected, changed
 from usetune.corpus.job import Part
+from usetune.data.parquet import as_bytes, holds_texts, open_parquet, undecodable
 
 # Rows that are decoded at a time.
 _BATCH_ROWS = 8192
-_TEXT_TYPE = re.compile(r"(dictionary<values=)?(large_)?string")
 
 
 class ParquetReader(Reader):
@@ -25,12 +22,12 @@ class ParquetReader(Reader):
         """See `Reader.columns`; the column of the texts must be of texts."""
         types = {}
         for path in paths:
-            with _open(path) as file:
+            with open_parquet(path) as file:
                 schema = file.schema_arrow
             self.check_columns(path, schema.names)
             types[path] = _types(schema)
-            kind = types[path][self.column]
-            if not _TEXT_TYPE.match(kind):
+            kind = schema.field(self.column).type
+            if not holds_texts(kind):
                 raise ValueError(
                     f"{path}, column {self.column!r} must hold texts. "
                     f"Received: type {kind}"
@@ -39,13 +36,10 @@ class ParquetReader(Reader):
 
     def ranges(self, path: str, rows_per_part: int) -> Iterator[Range]:
         """See `Reader.ranges`: row groups, small ones together, large ones cut."""
-        with _open(path) as file:
+        with open_parquet(path) as file:
             metadata = file.metadata
-            try:
-                for _ in file.iter_batches(columns=[self.column]):
-                    pass
-            except (pa.ArrowInvalid, OSError) as error:
-                raise ValueError(f"{path} is damaged: {error}") from error
+            for _ in file.iter_batches(columns=[self.column]):
+                pass
         start = stop = 0
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
@@ -66,13 +60,13 @@ class ParquetReader(Reader):
         table = _read_rows(part, types).select(list(types))
         texts = table[self.column]
         reasons = {int(row): "null" for row in np.flatnonzero(texts.is_null())}
-        reasons |= dict.fromkeys(_undecodable(texts), "not UTF-8")
+        reasons |= dict.fromkeys(undecodable(texts), "not UTF-8")
         if not reasons:
             return table, []
         numbers = sorted(reasons)
         place = table.column_names.index(self.column)
         others = table.take(numbers)
-        cells = _binary(others[self.column]).to_pylist()
+        cells = as_bytes(others[self.column]).to_pylist()
         shown = pa.array([cell and cell.decode("utf-8", "replace") for cell in cells])
         rows = others.set_column(place, self.column, shown.cast(pa.string()))
         rejected = [
@@ -84,23 +78,13 @@ class ParquetReader(Reader):
         return table.filter(pa.array(kept)), rejected
 
 
-@contextmanager
-def _open(path: str) -> Iterator[pq.ParquetFile]:
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{path} is not a whole Parquet file: {error}") from error
-    with file:
-        yield file
-
-
 def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
 
 
 def _read_rows(part: Part, types: Mapping[str, str]) -> pa.Table:
     """The row groups that hold the rows, cut to them, a batch at a time."""
-    with _open(part.file) as file:
+    with open_parquet(part.file) as file:
         schema = file.schema_arrow
         if _types(schema) != types:
             raise changed(part.file, f"its columns are {_types(schema)}")
@@ -123,28 +107,3 @@ def _read_rows(part: Part, types: Mapping[str, str]) -> pa.Table:
             if position >= part.stop:
                 break
         return pa.Table.from_batches(batches, schema)
-
-
-def _binary(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return texts.cast(pa.large_string()).cast(pa.large_binary())
-
-
-def _undecodable(texts: pa.ChunkedArray) -> list[int]:
-    """The rows that a Parquet file calls texts, but that are not UTF-8."""
-    try:
-        texts.cast(pa.large_string()).validate(full=True)
-    except pa.ArrowInvalid:
-        return [
-            row
-            for row, cell in enumerate(_binary(texts).to_pylist())
-            if cell is not None and not _is_utf8(cell)
-        ]
-    return []
-
-
-def _is_utf8(cell: bytes) -> bool:
-    try:
-        cell.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -11,9 +11,9 @@ from usetune.corpus.formats.base import (
     line_ranges,
     not_blank,
     part_bytes,
-    skip_mark,
 )
 from usetune.corpus.job import Part
+from usetune.data.text_files import decoded, lines_of, open_lines
 
 _COLUMN = "text"
 
@@ -34,9 +34,9 @@ class TextReader(Reader):
 
     def ranges(self, path: str, rows_per_part: int) -> Iterator[Range]:
         """See `Reader.ranges`."""
-        with open(path, "rb") as file:
-            position = skip_mark(file)
-            yield from line_ranges(_checked(file, path), position, rows_per_part)
+        with open_lines(path) as file:
+            lines = lines_of(file, path)
+            yield from line_ranges(_checked(lines, path), file.tell(), rows_per_part)
 
     def read(
         self, part: Part, types: Mapping[str, str]
@@ -52,11 +52,5 @@ class TextReader(Reader):
 def _checked(lines: Iterable[bytes], path: str) -> Iterator[bytes]:
     """The lines, each of them UTF-8."""
     for number, line in enumerate(lines, start=1):
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path} is not UTF-8 ({error}, in line {number}); save it as UTF-8 "
-                "and try again"
-            ) from error
+        decoded(line, path, number)
         yield line

@@ -1,0 +1,58 @@
+"""Parquet files: opened, and their texts checked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def open_parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; where its pages have checksums, they are checked.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, if it is damaged, or found to be so within the
+            block.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is no whole Parquet file: {error}; write or copy it again"
+        ) from error
+
+
+def holds_texts(kind: pa.DataType) -> bool:
+    """Whether a type is of texts, be they in a dictionary or not."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def as_bytes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts as the bytes that the file has."""
+    return texts.cast(pa.large_string()).cast(pa.large_binary())
+
+
+def undecodable(texts: pa.ChunkedArray) -> list[int]:
+    """The rows that a Parquet file calls texts, but that are not UTF-8."""
+    try:
+        texts.cast(pa.large_string()).validate(full=True)
+    except pa.ArrowInvalid:
+        cells = enumerate(as_bytes(texts).to_pylist())
+        return [row for row, cell in cells if cell is not None and not _is_utf8(cell)]
+    return []
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
