@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from usetune.data.columns import require_columns
 from usetune.data.formats import POSITIVE, check_rows
-from usetune.data.tables import require_columns
 from usetune.evaluation.embedding import distinct, embed
 from usetune.evaluation.ranking import answer_ranks, retrieval_metrics
 from usetune.evaluation.scores import Scores, with_prefix

@@ -9,6 +9,7 @@ import pandas as pd
 
 from usetune._utils.digest import digest
 from usetune._utils.text import utf8
+from usetune.data.columns import require_columns
 from usetune.data.formats import (
     CLASSES,
     POSITIVE,
@@ -19,7 +20,6 @@ from usetune.data.formats import (
     text_columns,
 )
 from usetune.data.splits import split_pairs
-from usetune.data.tables import require_columns
 from usetune.losses import (
     AngularError,
     EmbeddingLoss,
