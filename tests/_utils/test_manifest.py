@@ -13,8 +13,8 @@ def parse(content):
     return content["kind"].upper()
 
 
-PLAIN = ManifestFormat("plain", "plain.json", 3, parse, "bake it again")
-LISTING = ManifestFormat("listing", "listing.json", 1, dict, lists_files=True)
+PLAIN = ManifestFormat("plain", "plain.json", 3, ("kind",), parse, "bake it again")
+LISTING = ManifestFormat("listing", "listing.json", 1, (), dict, lists_files=True)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -52,10 +52,10 @@ def test_files_are_listed_and_checked(tmp_path):
     assert files["b/c"] == {"size": 2, "sha256": hashlib.sha256(b"12").hexdigest()}
     LISTING.check_files(tmp_path, files)
     (tmp_path / "b" / "c").write_bytes(b"13")
-    with pytest.raises(ValueError, match="b/c is not the file .* SHA-256"):
+    with pytest.raises(ValueError, match="b/c is not the file .* expected sha256"):
         LISTING.check_files(tmp_path, files)
     (tmp_path / "b" / "c").write_bytes(b"123")
-    with pytest.raises(ValueError, match="b/c is not .* expected 2 bytes. Received: 3"):
+    with pytest.raises(ValueError, match="b/c is not .* expected size 2. Received: 3"):
         LISTING.check_files(tmp_path, files)
     (tmp_path / "b" / "c").unlink()
     with pytest.raises(FileNotFoundError, match="lacks b/c, which listing.json lists"):
@@ -66,11 +66,12 @@ def test_files_are_listed_and_checked(tmp_path):
     ("changes", "message"),
     [
         ({"format": "other"}, " must be of the format 'plain'"),
-        ({"version": 4}, ".*newer usetune, in version 4 .* reads version 3: pip"),
-        ({"version": 2}, ".*older usetune, in version 2 .* version 3: bake it again"),
-        ({"version": True}, ": version must be an integer. Received: True"),
-        ({"version": None}, ": version must be an integer. Received: None"),
-        ({"kind": "bad"}, ": kind must be another"),
+        ({"version": 4}, " was written in version 4 .* version 3: pip install"),
+        ({"version": 2}, " was written in version 2 .* version 3: bake it again"),
+        ({"version": True}, " must have a version, an integer. Received: True"),
+        ({"version": None}, " must have a version, an integer. Received: None"),
+        ({"kind": "bad"}, " kind must be another"),
+        ({"kid": 1}, " must have the fields .'format', 'kind', 'version'.. .*'kid', "),
         ({"kind": 1}, " is damaged: AttributeError"),
     ],
 )
@@ -82,18 +83,63 @@ def test_manifests_that_are_refused(tmp_path, changes, message):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"\xff", b"[" * 100_000, b'{"format": "plain", "version": 3}'],
+    ("content", "message"),
+    [
+        (b"", "is not JSON in UTF-8: Expecting value"),
+        (b"{", "is not JSON in UTF-8: "),
+        (b"\xff", "is not JSON in UTF-8: 'utf-8' codec"),
+        (b"[" * 100_000, "is not JSON in UTF-8: maximum recursion depth"),
+        (b"9" * 5000, "is not JSON in UTF-8: Exceeds the limit"),
+        (b'{"kind": "\\ud800"}', "is not JSON in UTF-8: .*surrogates not allowed"),
+        (b'{"kind": 1, "kind": 2}', r"the keys \['kind'\] come twice"),
+        (b"[]", r"must be a JSON object. Received: \[\]"),
+        (b'{"format": "plain", "version": 3}', "must have the fields .*'kind'"),
+    ],
 )
-def test_damaged_manifests(tmp_path, content):
+def test_damaged_manifests(tmp_path, content, message):
     (tmp_path / "plain.json").write_bytes(content)
-    with pytest.raises(ManifestError, match="plain.json is damaged: "):
+    with pytest.raises(ManifestError, match=f"plain.json {message}"):
         PLAIN.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        1,
+        {"size": 1},
+        {"size": 1, "sha265": "0" * 64},
+        # A right digest beside a misspelt one.
+        {"size": 1, "sha256": "0" * 64, "sha265": "0" * 64},
+        {"size": True, "sha256": "0" * 64},
+        {"size": 1, "sha256": "0" * 63},
+        {"size": 1, "sha256": None},
+    ],
+)
+def test_entries(tmp_path, entry):
+    content = {"format": "listing", "version": 1, "files": {"a": entry}}
+    (tmp_path / "listing.json").write_text(json.dumps(content))
+    with pytest.raises(ManifestError, match="must give in files a size and a sha256"):
+        LISTING.read(tmp_path)
+
+
+def test_files_that_are_not_listed(tmp_path):
+    (tmp_path / "a").mkdir()
+    LISTING.write(tmp_path, {})
+    beside = ["README.md", "LICENSE", "LICENSE.txt", ".gitattributes", "a/.DS_Store"]
+    for name in beside:
+        (tmp_path / name).write_text("")
+    LISTING.check_files(tmp_path, {}, only=True)
+    (tmp_path / "a" / "more").write_text("")
+    LISTING.check_files(tmp_path, {})
+    with pytest.raises(
+        ValueError, match=r"holds \['a/more'\], which listing.json does"
+    ):
+        LISTING.check_files(tmp_path, {}, only=True)
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/..", "C:x", "a\\..\\x", "", "a//b"])
 def test_names_outside_of_the_folder(tmp_path, name):
-    files = {name: {"size": 1, "sha256": ""}}
+    files = {name: {"size": 1, "sha256": "0" * 64}}
     content = {"format": "listing", "version": 1, "files": files}
     (tmp_path / "listing.json").write_text(json.dumps(content))
     with pytest.raises(ManifestError, match="lists files outside of its folder"):

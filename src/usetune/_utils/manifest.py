@@ -1,7 +1,7 @@
 """The JSON manifest of a folder: its format, the format's version, and its files.
 
 Names of files are relative, so that a folder can be moved. The sums find damage, not
-ill will.
+ill will. What is refused here is told in docs/guides/sharing.md.
 """
 
 import hashlib
@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from usetune._utils.files import replacing
+from usetune._utils.json import parse_object
 
 T = TypeVar("T")
+Files = Mapping[str, Mapping[str, Any]]
+
+# Lie beside the files of a folder that is shared, and are read by nobody.
+_BESIDE = re.compile(r"(.*/)?(\..*|README\.md|LICENSE.*)")
 
 
 class ManifestError(ValueError):
@@ -29,15 +34,19 @@ class ManifestFormat(Generic[T]):
         name: of the format, which a manifest states.
         file: name of the manifest in its folder.
         version: of the format. A manifest of another version is refused.
+        fields: names of what else it holds; one that lacks a field or has another is
+            refused.
         parse: checks the fields, and gives what `read` returns. A ValueError of it says
             what is wrong; a KeyError, TypeError or AttributeError is damage too.
         older: what to do with a folder of an older version, for the error.
-        lists_files: whether the manifest gives size and SHA-256 of all other files.
+        lists_files: whether there is a field "files" with size and SHA-256 of all other
+            files.
     """
 
     name: str
     file: str
     version: int
+    fields: tuple[str, ...]
     parse: Callable[[dict[str, Any]], T]
     older: str = "write it again"
     lists_files: bool = False
@@ -51,7 +60,12 @@ class ManifestFormat(Generic[T]):
         """
         content = {"format": self.name, "version": self.version, **fields}
         if self.lists_files:
-            content["files"] = _list_files(folder)
+            content["files"] = {
+                name: {
+                    key: measure(folder / name) for key, measure in _MEASURES.items()
+                }
+                for name in _names(folder)
+            }
         with replacing(folder / self.file) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
@@ -63,36 +77,53 @@ class ManifestFormat(Generic[T]):
 
         Raises:
             FileNotFoundError: if there is none.
-            ManifestError: if it is damaged, is of another format or version, or lists a
-                file outside of its folder.
+            ManifestError: if it is damaged, is of another format or version, lacks a
+                field or has an unknown one, or lists a file outside of its folder.
         """
         path = folder / self.file
+        content = path.read_bytes()
         try:
-            content = json.loads(path.read_text("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"{path} is damaged: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != self.name:
-            raise ManifestError(f"{path} must be of the format {self.name!r}")
-        self._check_version(path, content.get("version"))
-        try:
-            if self.lists_files:
-                _check_entries(content["files"])
-            return self.parse(content)
+            return self._parse(parse_object(content))
         except (KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"{path} is damaged: {error!r}") from error
         except ValueError as error:
-            raise ManifestError(f"{path}: {error}") from error
+            raise ManifestError(f"{path} {error}") from error
 
-    def check_files(self, folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    def _parse(self, content: dict[str, Any]) -> T:
+        if content.get("format") != self.name:
+            raise ValueError(f"must be of the format {self.name!r}")
+        version = content.get("version")
+        if type(version) is not int:
+            raise ValueError(f"must have a version, an integer. Received: {version!r}")
+        if version != self.version:
+            newer = "pip install --upgrade usetune"
+            raise ValueError(
+                f"was written in version {version} of its format; this usetune reads "
+                f"version {self.version}: "
+                f"{newer if version > self.version else self.older}"
+            )
+        known = {"format", "version", *self.fields, *["files"] * self.lists_files}
+        if content.keys() != known:
+            raise ValueError(
+                f"must have the fields {sorted(known)}. Received: {sorted(content)}"
+            )
+        if self.lists_files:
+            _check_entries(content["files"])
+        return self.parse(content)
+
+    def check_files(self, folder: Path, files: Files, only: bool = False) -> None:
         """Check that the files are the ones that were listed.
 
         Args:
             folder: where they lie.
             files: size and SHA-256 by name, as the manifest has them.
+            only: refuse a file that is not listed, too, but for README.md, LICENSE and
+                names that begin with a dot. For folders of which a library reads
+                whatever is there.
 
         Raises:
             FileNotFoundError: naming the file that is missing.
-            ValueError: naming the file that was cut or changed.
+            ValueError: naming the file that was cut or changed, or is not listed.
         """
         for name, expected in files.items():
             path = folder / name
@@ -100,51 +131,34 @@ class ManifestFormat(Generic[T]):
                 raise FileNotFoundError(
                     f"{folder} lacks {name}, which {self.file} lists"
                 )
-            size = path.stat().st_size
-            if size != expected["size"]:
-                raise ValueError(
-                    f"{path} is not the file that was saved: expected "
-                    f"{expected['size']} bytes. Received: {size}"
-                )
-            found = _sha256(path)
-            if found != expected["sha256"]:
-                raise ValueError(
-                    f"{path} is not the file that was saved: expected SHA-256 "
-                    f"{expected['sha256']}. Received: {found}"
-                )
-
-    def _check_version(self, path: Path, version: Any) -> None:
-        if isinstance(version, bool) or not isinstance(version, int):
-            raise ManifestError(
-                f"{path}: version must be an integer. Received: {version!r}"
-            )
-        if version > self.version:
-            raise ManifestError(
-                f"{path} was written by a newer usetune, in version {version} of the "
-                f"format; this one reads version {self.version}: "
-                "pip install --upgrade usetune"
-            )
-        if version < self.version:
-            raise ManifestError(
-                f"{path} was written by an older usetune, in version {version} of the "
-                f"format; this one reads version {self.version}: {self.older}"
+            for key, measure in _MEASURES.items():
+                found = measure(path)
+                if found != expected[key]:
+                    raise ValueError(
+                        f"{path} is not the file that was saved: expected {key} "
+                        f"{expected[key]}. Received: {found}"
+                    )
+        others = [
+            name
+            for name in _names(folder)
+            if name not in {*files, self.file} and not _BESIDE.fullmatch(name)
+        ]
+        if only and others:
+            raise ValueError(
+                f"{folder} holds {others[:5]}, which {self.file} does not list; move "
+                "them elsewhere"
             )
 
 
-def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        path.relative_to(folder).as_posix(): {
-            "size": path.stat().st_size,
-            "sha256": _sha256(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def _names(folder: Path) -> list[str]:
+    """All files of a folder, by their paths in it."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def _check_entries(files: Any) -> None:
     if not isinstance(files, dict) or not all(map(_is_entry, files.values())):
-        raise ValueError("files must give a size and a sha256 for each name")
+        raise ValueError("must give in files a size and a sha256 for each name")
     outside = [name for name in files if not _is_inside(name)]
     if outside:
         raise ValueError(f"lists files outside of its folder: {outside}")
@@ -153,8 +167,9 @@ def _check_entries(files: Any) -> None:
 def _is_entry(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
-        and isinstance(entry.get("size"), int)
-        and isinstance(entry.get("sha256"), str)
+        and entry.keys() == _MEASURES.keys()
+        and type(entry["size"]) is int
+        and re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])) is not None
     )
 
 
@@ -164,6 +179,14 @@ def _is_inside(name: str) -> bool:
     return ":" not in name and not {"", ".", ".."} & {*parts}
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# What is listed of a file.
+_MEASURES: dict[str, Callable[[Path], int | str]] = {"size": _size, "sha256": _sha256}

@@ -20,7 +20,11 @@ from usetune.search.exact import check_count, check_queries
 _INDEX = "index.faiss"
 # Reading it gives the identity of the corpus that the index was made of.
 _MANIFEST: ManifestFormat[str] = ManifestFormat(
-    "usetune-index", "usetune-index.json", 1, lambda content: content["corpus"]
+    "usetune-index",
+    "usetune-index.json",
+    1,
+    ("corpus", "description"),
+    lambda content: content["corpus"],
 )
 _CONSTRUCTION = "efConstruction=200"
 # Number of embeddings that are added to an index at a time.

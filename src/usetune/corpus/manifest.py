@@ -127,6 +127,7 @@ MANIFEST = ManifestFormat(
     "usetune-corpus",
     "usetune-corpus.json",
     3,
+    (*(field.name for field in fields(Request)), "types", "parts"),
     _parse,
     "embed the corpus again, in a new folder",
 )

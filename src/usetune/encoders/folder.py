@@ -107,4 +107,11 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
 
 
 # Its "kind" and "files", size and SHA-256 by name, are well-formed.
-MANIFEST = ManifestFormat("usetune-encoder", LISTING, 1, _checked, lists_files=True)
+MANIFEST = ManifestFormat(
+    "usetune-encoder",
+    LISTING,
+    1,
+    ("kind", "dim", "options", "versions"),
+    _checked,
+    lists_files=True,
+)
