@@ -65,13 +65,13 @@ def test_files_are_listed_and_checked(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "other"}, " must be of the format 'plain'"),
-        ({"version": 4}, " was written in version 4 .* version 3: pip install"),
-        ({"version": 2}, " was written in version 2 .* version 3: bake it again"),
-        ({"version": True}, " must have a version, an integer. Received: True"),
-        ({"version": None}, " must have a version, an integer. Received: None"),
-        ({"kind": "bad"}, " kind must be another"),
-        ({"kid": 1}, " must have the fields .'format', 'kind', 'version'.. .*'kid', "),
+        ({"format": "other"}, ": must be of the format 'plain'"),
+        ({"version": 4}, ".*newer usetune, in version 4 .* reads version 3: pip"),
+        ({"version": 2}, ".*older usetune, in version 2 .* version 3: bake it again"),
+        ({"version": True}, ": version must be an integer. Received: True"),
+        ({"version": None}, ": version must be an integer. Received: None"),
+        ({"kind": "bad"}, ": kind must be another"),
+        ({"kid": 1}, ": must have the fields .'format', 'kind', 'version'.. .*'kid', "),
         ({"kind": 1}, " is damaged: AttributeError"),
     ],
 )
@@ -91,14 +91,14 @@ def test_manifests_that_are_refused(tmp_path, changes, message):
         (b"[" * 100_000, "is not JSON in UTF-8: maximum recursion depth"),
         (b"9" * 5000, "is not JSON in UTF-8: Exceeds the limit"),
         (b'{"kind": "\\ud800"}', "is not JSON in UTF-8: .*surrogates not allowed"),
-        (b'{"kind": 1, "kind": 2}', r"the keys \['kind'\] come twice"),
+        (b'{"kind": 1, "kind": 2}', r"is not JSON .* \['kind'\] come twice"),
         (b"[]", r"must be a JSON object. Received: \[\]"),
         (b'{"format": "plain", "version": 3}', "must have the fields .*'kind'"),
     ],
 )
 def test_damaged_manifests(tmp_path, content, message):
     (tmp_path / "plain.json").write_bytes(content)
-    with pytest.raises(ManifestError, match=f"plain.json {message}"):
+    with pytest.raises(ManifestError, match=f"plain.json: {message}"):
         PLAIN.read(tmp_path)
 
 
@@ -118,7 +118,7 @@ def test_damaged_manifests(tmp_path, content, message):
 def test_entries(tmp_path, entry):
     content = {"format": "listing", "version": 1, "files": {"a": entry}}
     (tmp_path / "listing.json").write_text(json.dumps(content))
-    with pytest.raises(ManifestError, match="must give in files a size and a sha256"):
+    with pytest.raises(ManifestError, match="files must give a size and a sha256"):
         LISTING.read(tmp_path)
 
 

@@ -14,7 +14,7 @@ class Constant:
 
 def test_a_warning_names_the_line_that_called_the_package():
     axes = np.eye(4, dtype="float32")
-    quantizer = Quantizer("int8").fit(axes[:1])
+    quantizer = Quantizer("int8").fit(axes[:2])
     with pytest.warns(UserWarning, match="outside the calibrated") as caught:
         quantizer.quantize(axes)
     assert caught[0].filename == __file__

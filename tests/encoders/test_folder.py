@@ -182,7 +182,7 @@ def test_damage_is_named_before_any_weight_is_read(saved, name, damage, monkeypa
     monkeypatch.setattr(np, "load", refuse)
     damage(saved / name)
     if damage in (truncate, flip):
-        why = "bytes" if damage is truncate else "SHA-256"
+        why = "size" if damage is truncate else "sha256"
         with pytest.raises(ValueError, match=f"{name} is not the file .* {why}"):
             load_encoder(saved)
     else:
@@ -213,6 +213,16 @@ def test_files_that_are_not_listed_are_left_alone(bert, tmp_path):
     assert (tmp_path / "saved" / "README.md").read_text() == "not JSON"
 
 
+def test_a_saved_model_holds_only_what_is_listed(tiny, tmp_path):
+    """TensorFlow would read this file in place of saved_model.pb."""
+    tiny.save(tmp_path / "saved")
+    (tmp_path / "saved" / "README.md").write_text("a card")
+    load_encoder(tmp_path / "saved")
+    (tmp_path / "saved" / "saved_model.cpb").write_text("")
+    with pytest.raises(ValueError, match=r"holds \['saved_model.cpb'\], which usetune"):
+        load_encoder(tmp_path / "saved")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -238,7 +248,7 @@ def test_listings_that_are_refused(saved, changes, message):
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"usetune-encoder"'])
 def test_a_listing_that_is_no_listing(saved, content):
     (saved / "usetune.json").write_text(content)
-    with pytest.raises(ValueError, match="saved/usetune.json (is damaged|must be of)"):
+    with pytest.raises(ValueError, match="saved/usetune.json: (is not JSON|must be)"):
         load_encoder(saved)
 
 
@@ -348,7 +358,7 @@ def test_nothing_but_a_saved_folder_is_replaced(tiny, tmp_path):
         ("file", "file has no usetune.json"),
         ("exported", "exported has no usetune.json"),
         ("mine", r"mine also holds \['notes.txt'\]"),
-        ("damaged", "damaged cannot be read .*usetune.json must be of the format"),
+        ("damaged", "damaged cannot be read .*usetune.json: must be of the format"),
         ("git", r"git also holds \['.git/HEAD'\]"),
     ):
         with pytest.raises(

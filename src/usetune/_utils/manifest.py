@@ -87,20 +87,21 @@ class ManifestFormat(Generic[T]):
         except (KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"{path} is damaged: {error!r}") from error
         except ValueError as error:
-            raise ManifestError(f"{path} {error}") from error
+            raise ManifestError(f"{path}: {error}") from error
 
     def _parse(self, content: dict[str, Any]) -> T:
         if content.get("format") != self.name:
             raise ValueError(f"must be of the format {self.name!r}")
         version = content.get("version")
         if type(version) is not int:
-            raise ValueError(f"must have a version, an integer. Received: {version!r}")
+            raise ValueError(f"version must be an integer. Received: {version!r}")
         if version != self.version:
-            newer = "pip install --upgrade usetune"
+            age, advice = "an older", self.older
+            if version > self.version:
+                age, advice = "a newer", "pip install --upgrade usetune"
             raise ValueError(
-                f"was written in version {version} of its format; this usetune reads "
-                f"version {self.version}: "
-                f"{newer if version > self.version else self.older}"
+                f"was written by {age} usetune, in version {version} of the format; "
+                f"this one reads version {self.version}: {advice}"
             )
         known = {"format", "version", *self.fields, *["files"] * self.lists_files}
         if content.keys() != known:
@@ -158,7 +159,7 @@ def _names(folder: Path) -> list[str]:
 
 def _check_entries(files: Any) -> None:
     if not isinstance(files, dict) or not all(map(_is_entry, files.values())):
-        raise ValueError("must give in files a size and a sha256 for each name")
+        raise ValueError("files must give a size and a sha256 for each name")
     outside = [name for name in files if not _is_inside(name)]
     if outside:
         raise ValueError(f"lists files outside of its folder: {outside}")

@@ -136,7 +136,9 @@ def _look_into(folder: Path) -> tuple[str, Mapping[str, Any] | None]:
     """The kind of encoder in a folder; and its files, checked, if they are listed."""
     if (folder / LISTING).is_file():
         content = MANIFEST.read(folder)
-        MANIFEST.check_files(folder, content["files"])
+        # TensorFlow reads what it finds in a SavedModel.
+        only = content["kind"] == "saved_model"
+        MANIFEST.check_files(folder, content["files"], only)
         return content["kind"], content["files"]
     ours = [file for file in _OUR_FILES if (folder / file).is_file()]
     if ours:
