@@ -185,10 +185,25 @@ def test_texts():
     [
         (PAIRS.drop(columns="anchor"), CORPUS, r"pairs lacks the columns \['anchor'\]"),
         (PAIRS.iloc[:0], CORPUS, "pairs has no rows"),
+        (PAIRS.assign(anchor=""), CORPUS, "column anchor: expected a text"),
         (PAIRS, [*CORPUS, "cook"], r"each once.*twice \['cook'\]"),
         (PAIRS, CORPUS[1:], r"not in the corpus: \['baker', 'baker'\]"),
     ],
 )
 def test_faults(pairs, corpus, message):
     with pytest.raises(ValueError, match=message):
+        DomainEvaluator(pairs, corpus)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "corpus", "message"),
+    [
+        (PAIRS.to_dict(), CORPUS, "pairs must be a DataFrame.*Received: dict"),
+        (PAIRS, dict.fromkeys(CORPUS), r"corpus: .*Write list\(texts.values\(\)\)"),
+        (PAIRS, PAIRS[["positive"]], "corpus: .*Write one column"),
+        (PAIRS, [*CORPUS, None], r"corpus: texts\[5\] must be a str"),
+    ],
+)
+def test_faults_of_types(pairs, corpus, message):
+    with pytest.raises(TypeError, match=message):
         DomainEvaluator(pairs, corpus)

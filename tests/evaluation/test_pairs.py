@@ -261,17 +261,33 @@ def test_comparison_is_paired():
     [
         ({"q": {"a"}, "z": {"a"}}, {}, r"ids of queries. Received: \['z'\]"),
         ({"q": {"a", "z"}}, {}, r"ids of the corpus. Received: \['z'\]"),
-        ({"q": "a"}, {}, "set of ids for each query. Received: 'a' for 'q'"),
+        ({"q": "a"}, {}, "set of ids for each query. Received: 'a'"),
         ({"q": {"a": None}}, {}, "finite numbers as grades. Received: None"),
-        ({"q": {"a"}}, {"ks": (0, 1)}, r"at least 1. Received: \[0, 1\], 100"),
-        ({"q": {"a"}}, {"map_k": 0}, r"at least 1.* 0 and 10000"),
-        ({"q": {"a"}}, {"chunk_size": 0}, r"at least 1.* 100 and 0"),
+        ({"q": {"a"}}, {"ks": (0, 1)}, "ks must be at least 1. Received: 0"),
+        ({"q": {"a"}}, {"map_k": 0}, "map_k must be at least 1. Received: 0"),
+        ({"q": {"a"}}, {"chunk_size": 0}, "chunk_size must be at least 1. Received: 0"),
         ({"q": {"a"}}, {"groups": {"z": "g"}}, r"group of each query.*\['q'\]"),
     ],
 )
 def test_faults_of_retrieval(relevant, options, message):
     with pytest.raises(ValueError, match=message):
         RetrievalEvaluator({"q": "q"}, {"a": "a"}, relevant, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"queries": ["q"]}, "queries must be a dict.* Received: list"),
+        ({"corpus": pd.Series({"a": "a"})}, "corpus must be a dict.* Series"),
+        ({"relevant": [("q", "a")]}, "relevant must be a dict.* list"),
+        ({"corpus": {"a": b"a"}}, r"corpus: texts\[0\] must be a str.*bytes"),
+        ({"queries": {"q": np.nan}}, r"queries: texts\[0\] must be a str.*float"),
+    ],
+)
+def test_retrieval_wants_texts_by_id(change, message):
+    arguments = {"queries": {"q": "q"}, "corpus": {"a": "a"}, "relevant": {"q": {"a"}}}
+    with pytest.raises(TypeError, match=message):
+        RetrievalEvaluator(**arguments | change)
 
 
 # Similarities of pairs
@@ -369,7 +385,7 @@ def test_triplets(margin):
     encoder = Vectors(dict(zip(texts, np.concatenate([u, p, n]), strict=True)))
     names = ["anchor", "positive", "negative"]
     table = pd.DataFrame(np.reshape(texts, (3, 30)).T, columns=names)
-    evaluator = TripletEvaluator(table, margin, name="x")
+    evaluator = TripletEvaluator(table, margin=margin, name="x")
     agree(evaluator(encoder), {f"x_{name}": x for name, x in figures.items()})
 
 
@@ -499,6 +515,33 @@ BINARY = PAIRS.assign(label=[0, 1])
 def test_faults_of_tables(evaluator, table, message):
     with pytest.raises(ValueError, match=message):
         evaluator(table)
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "table"),
+    [
+        (SimilarityEvaluator, SCORED),
+        (TripletEvaluator, TRIPLETS),
+        (BinaryClassificationEvaluator, BINARY),
+    ],
+)
+def test_columns_may_be_lists(evaluator, table):
+    encoder = Vectors({"a": [1, 0], "b": [0.5, 1], "c": [1, 1]})
+    expected = evaluator(table)(encoder)
+    columns = [table[name] for name in table]
+    for data in (columns, map(list, columns), map(np.array, columns)):
+        np.testing.assert_equal(evaluator(*data)(encoder), expected)
+    with pytest.raises(ValueError, match=r"must have one length. Received: \[0, "):
+        evaluator([], *columns[1:])
+    for data, received in (
+        ([table.to_dict()], "dict"),
+        (["a", "b", "c"], "str, str, str"),
+        (columns[:2], "Series, Series"),
+        ([table, 0.5], "DataFrame, float"),
+        ([table.to_numpy().tolist()], "list"),
+    ):
+        with pytest.raises(TypeError, match=f"a list for each. Received: {received}"):
+            evaluator(*data)
 
 
 @pytest.mark.parametrize(

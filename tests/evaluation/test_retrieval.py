@@ -231,5 +231,5 @@ def test_faults_of_ranks():
     for grade in (np.nan, "1", None):
         with pytest.raises(ValueError, match=f"as grades. Received: {grade!r}"):
             relevant_ranks(found, [{0: grade}, [0]])
-    with pytest.raises(ValueError, match=r"ks must be at least 1.*\[1, 0\]"):
+    with pytest.raises(ValueError, match="ks must be at least 1. Received: 0"):
         retrieval_metrics(relevant_ranks(found, [[0], [0]]), [1, 0])

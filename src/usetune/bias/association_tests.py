@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from usetune._utils.checks import check_at_least
 from usetune.bias.terms import TERM_ALONE, embed_terms
 from usetune.protocols import TextEncoder
 from usetune.similarity import unit_length
@@ -126,8 +127,7 @@ def weat_of_embeddings(
         ValueError: if the shapes do not fit, an embedding is zero or not finite, or
             all targets have the same association, so that nothing can be compared.
     """
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1. Received: {samples}")
+    check_at_least("samples", samples)
     x, y, a, b = (np.asarray(rows) for rows in (x, y, a, b))
     if x.shape != y.shape or x.ndim not in (2, 3) or len(x) < 2:
         raise ValueError(

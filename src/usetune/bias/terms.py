@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from usetune.data import sources
-from usetune.evaluation.embedding import embed
+from usetune.evaluation.inputs import checked_texts, embed
 from usetune.protocols import TextEncoder
 from usetune.similarity import unit_length
 
@@ -47,6 +47,8 @@ def embed_terms(
         ValueError: if a list is empty, a term is there twice, in one list or in two,
             a template has not one ``{}``, or an embedding is zero or not finite.
     """
+    lists = {name: checked_texts(own, name) for name, own in lists.items()}
+    templates = checked_texts(templates, "templates")
     _check_terms({**lists, "templates": templates})
     odd = [template for template in templates if template.count("{}") != 1]
     if odd:
@@ -68,9 +70,7 @@ def embed_terms(
 def _check_terms(lists: Mapping[str, Sequence[str]]) -> None:
     seen: dict[str, str] = {}
     for name, terms in lists.items():
-        if isinstance(terms, str) or not all(isinstance(term, str) for term in terms):
-            raise TypeError(f"{name} must be a list of str. Received: {terms!r:.80}")
-        if not len(terms):
+        if not terms:
             raise ValueError(f"{name} must have at least one text. Received: {terms!r}")
         for term in terms:
             if term in seen:

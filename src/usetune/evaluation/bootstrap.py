@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
+
 _CONFIDENCE = 0.95
 
 # From rows that are drawn, an int array that may hold a row several times, to metrics.
@@ -56,8 +58,7 @@ def compare(
 
 def _drawn(metrics: MetricsOfRows, size: int, samples: int, seed: int) -> pd.DataFrame:
     """A row of metrics for each sample; the same arguments give the same samples."""
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1. Received: {samples}")
+    check_at_least("samples", samples)
     generator = np.random.default_rng(seed)
     return pd.DataFrame(
         [metrics(generator.integers(size, size=size)) for _ in range(samples)]

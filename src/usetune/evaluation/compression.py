@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least, check_choice
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
 from usetune.search.binary import nearest_binary
 from usetune.search.exact import nearest
@@ -57,15 +58,10 @@ def size_table(
         ValueError: if an argument is out of range, shapes do not fit, a number is not
             finite, an embedding has length 0, or a relevant document is not there.
     """
-    unknown = [name for name in precisions if name not in PRECISIONS]
-    if unknown:
-        raise ValueError(
-            f"precisions must be of {list(PRECISIONS)}. Received: {unknown}"
-        )
-    if min(rescore, repeats) < 1:
-        raise ValueError(
-            f"rescore and repeats must be at least 1. Received: {rescore} and {repeats}"
-        )
+    for precision in precisions:
+        check_choice("precisions", precision, PRECISIONS)
+    check_at_least("rescore", rescore)
+    check_at_least("repeats", repeats)
     queries, corpus = np.asarray(queries), np.asarray(corpus)
     if queries.ndim != 2 or corpus.ndim != 2 or queries.shape[1] != corpus.shape[1]:
         raise ValueError(

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.data.columns import require_columns
-from usetune.data.formats import POSITIVE, check_rows
-from usetune.evaluation.embedding import distinct, embed
+from usetune.data.formats import POSITIVE
+from usetune.evaluation.inputs import checked_table, distinct, embed
 from usetune.evaluation.ranking import answer_ranks, retrieval_metrics
 from usetune.evaluation.scores import Scores, with_prefix
 from usetune.protocols import TextEncoder
@@ -47,16 +46,14 @@ class DomainEvaluator:
         *,
         name: str = "",
     ) -> None:
-        columns = [*POSITIVE.columns]
-        known = require_columns(pairs, "pairs", columns)[columns]
-        check_rows(known, POSITIVE, "pairs")
+        checked_table([pairs], POSITIVE, "pairs")
         rows = distinct(corpus, least=2)
         unknown = pairs.loc[~pairs["positive"].isin(rows), "positive"].tolist()
         if unknown:
             raise ValueError(f"positives that are not in the corpus: {unknown[:5]}")
-        self.pairs, self.corpus = pairs, list(corpus)
+        self.pairs, self.corpus = pairs, rows.tolist()
         self.seed, self.name = seed, name
-        self.texts = [*pairs["anchor"], *corpus]
+        self.texts = [*pairs["anchor"], *self.corpus]
         self._answers = rows.get_indexer(pairs["positive"])
         others = np.random.default_rng(seed).integers(len(rows) - 1, size=len(pairs))
         self._others = others + (others >= self._answers)
@@ -109,11 +106,9 @@ class DomainEvaluator:
         groups = self.pairs["group"][first].to_numpy()
         own = corpus[self._answers[first]]
         same = groups[:, None] == groups
-        cosines = own @ own.T
-        for name, mask in (
-            ("in-group", same & ~np.eye(len(own), dtype=bool)),
-            ("between-group", ~same),
-        ):
+        cosines, is_self = own @ own.T, np.eye(len(own), dtype=bool)
+        masks = {"in-group": same & ~is_self, "between-group": ~same}
+        for name, mask in masks.items():
             # A group of one occupation has no pair within: NaN.
             counts = np.where(mask.any(1), mask.sum(1), np.nan)
             table[name] = np.sum(cosines * mask, axis=1) / counts

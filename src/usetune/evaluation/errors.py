@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from usetune.data.formats import BINARY, SCORED, check_rows, format_of
-from usetune.evaluation.embedding import distinct, embed
+from usetune.evaluation.inputs import checked_texts, distinct, embed
 from usetune.evaluation.scores import Scores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -42,7 +42,7 @@ def neighbours(
         ValueError: if the corpus has a text twice, or fewer texts than ``count``
             beside a title.
     """
-    rows = distinct(corpus)
+    rows, titles = distinct(corpus), checked_texts(titles, "titles")
     own = rows.get_indexer(pd.Index(titles))
     available = len(rows) - bool((own >= 0).any())
     if not 1 <= count <= available:
@@ -60,7 +60,7 @@ def neighbours(
     for name, encoder in (("base", base), ("tuned", tuned)):
         found, cosines = nearest(
             unit_length(embed(encoder, titles)),
-            unit_length(embed(encoder, corpus)),
+            unit_length(embed(encoder, rows.tolist())),
             min(count + 1, len(rows)),
         )
         # Of each row all but the title itself, or but the last.

@@ -1,20 +1,20 @@
 """Measures of an encoder on tables: scored pairs, triplets, pairs labelled 0 or 1."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from usetune.data.columns import require_columns
 from usetune.data.formats import (
     BINARY,
     SCORED,
     TRIPLETS,
     Format,
-    check_rows,
     text_columns,
 )
-from usetune.evaluation.embedding import embed
+from usetune.evaluation.inputs import checked_table, embed
 from usetune.evaluation.pair_metrics import (
     binary_metrics,
     check_both_labels,
@@ -29,19 +29,29 @@ class _TableEvaluator:
     """Encodes the columns of texts of a table, for metrics of their embeddings.
 
     Args:
-        table: what is measured.
-        source: what errors call it.
+        data: what is measured, see `checked_table`.
         format: what it should be.
+        source: what errors call it.
+        metrics: from the embeddings of each column of texts, and then the numbers of
+            each other column, to metrics.
         name: put before the names of the metrics.
     """
 
     def __init__(
-        self, table: pd.DataFrame, source: str, format: Format, name: str
+        self,
+        data: Sequence[Any],
+        format: Format,
+        source: str,
+        metrics: Callable[..., Mapping[str, float]],
+        name: str,
     ) -> None:
-        table = require_columns(table, source, format.columns)[[*format.columns]]
-        self.name, self._table = name, check_rows(table, format, source)
-        self._columns = text_columns(self._table)
-        self.texts = [text for name in self._columns for text in self._table[name]]
+        table = checked_table(data, format, source)
+        columns = text_columns(table)
+        self.name, self._metrics, self._count = name, metrics, len(columns)
+        self.texts = [text for column in columns for text in table[column]]
+        self._numbers = [
+            table[name].to_numpy() for name in table if name not in columns
+        ]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The metrics of an encoder.
@@ -52,45 +62,38 @@ class _TableEvaluator:
         Raises:
             ValueError: if an embedding is not finite.
         """
-        embeddings = embed(encoder, self.texts)
-        parts = np.split(embeddings, len(self._columns))
-        metrics = self._metrics(dict(zip(self._columns, parts, strict=True)))
-        return with_prefix(metrics, self.name)
-
-    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> Mapping[str, float]:
-        """Metrics of the embeddings of each column of texts."""
-        raise NotImplementedError
+        embeddings = np.split(embed(encoder, self.texts), self._count)
+        return with_prefix(self._metrics(*embeddings, *self._numbers), self.name)
 
 
 class SimilarityEvaluator(_TableEvaluator):
     """How well similarities follow gold scores, see `similarity_metrics`.
 
     Args:
-        pairs: DataFrame base, ref, similarity (in [0, 1]), at least two rows.
+        *pairs: a DataFrame base, ref, similarity (in [0, 1]), at least two rows; or
+            these three columns, each a list.
         name: put before the names of the metrics: "name_spearman_cosine".
 
     Attributes:
         texts: every text that is encoded.
 
     Raises:
+        TypeError: if ``pairs`` is neither.
         ValueError: if a column is missing, a cell is wrong, or rows are too few.
     """
 
-    def __init__(self, pairs: pd.DataFrame, name: str = "") -> None:
-        super().__init__(pairs, "pairs", SCORED, name)
-        if len(pairs) < 2:
+    def __init__(self, *pairs: pd.DataFrame | Sequence[Any], name: str = "") -> None:
+        super().__init__(pairs, SCORED, "pairs", similarity_metrics, name)
+        if len(self._numbers[0]) < 2:
             raise ValueError("pairs must have at least two rows. Received: 1")
-
-    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
-        gold = self._table["similarity"].to_numpy()
-        return similarity_metrics(embeddings["base"], embeddings["ref"], gold)
 
 
 class TripletEvaluator(_TableEvaluator):
     """How often the positive is the closer one, see `triplet_metrics`.
 
     Args:
-        triplets: DataFrame anchor, positive, negative.
+        *triplets: a DataFrame anchor, positive, negative; or these three columns, each
+            a list.
         margin: how much closer it must be.
         name: put before the names of the metrics: "name_cosine_accuracy".
 
@@ -98,17 +101,18 @@ class TripletEvaluator(_TableEvaluator):
         texts: every text that is encoded.
 
     Raises:
+        TypeError: if ``triplets`` is neither.
         ValueError: if there are no rows, a column is missing, or a cell is wrong.
     """
 
     def __init__(
-        self, triplets: pd.DataFrame, margin: float = 0.0, name: str = ""
+        self,
+        *triplets: pd.DataFrame | Sequence[str],
+        margin: float = 0.0,
+        name: str = "",
     ) -> None:
-        super().__init__(triplets, "triplets", TRIPLETS, name)
-        self.margin = margin
-
-    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return triplet_metrics(**embeddings, margin=self.margin)
+        metrics = partial(triplet_metrics, margin=margin)
+        super().__init__(triplets, TRIPLETS, "triplets", metrics, name)
 
 
 class BinaryClassificationEvaluator(_TableEvaluator):
@@ -117,21 +121,19 @@ class BinaryClassificationEvaluator(_TableEvaluator):
     See `binary_metrics`.
 
     Args:
-        pairs: DataFrame base, ref, label (0 or 1, both among them).
+        *pairs: a DataFrame base, ref, label (0 or 1, both among them); or these three
+            columns, each a list.
         name: put before the names of the metrics: "name_cosine_ap".
 
     Attributes:
         texts: every text that is encoded.
 
     Raises:
+        TypeError: if ``pairs`` is neither.
         ValueError: if there are no rows, a column is missing, a cell is wrong, or all
             labels are the same.
     """
 
-    def __init__(self, pairs: pd.DataFrame, name: str = "") -> None:
-        super().__init__(pairs, "pairs", BINARY, name)
-        check_both_labels(self._table["label"].to_numpy())
-
-    def _metrics(self, embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
-        label = self._table["label"].to_numpy()
-        return binary_metrics(embeddings["base"], embeddings["ref"], label)
+    def __init__(self, *pairs: pd.DataFrame | Sequence[Any], name: str = "") -> None:
+        super().__init__(pairs, BINARY, "pairs", binary_metrics, name)
+        check_both_labels(*self._numbers)

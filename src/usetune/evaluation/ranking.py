@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
+
 # Queries that are compared with the whole corpus at a time.
 _QUERIES = 512
 
@@ -23,8 +25,12 @@ def grades(relevant: Relevant) -> dict[Any, float]:
             or less a document is not relevant.
 
     Raises:
-        ValueError: if a grade is not a finite number.
+        ValueError: if a grade is not a finite number, or one text is given.
     """
+    if isinstance(relevant, str):
+        raise ValueError(
+            f"relevant must have a set of ids for each query. Received: {relevant!r}"
+        )
     if not isinstance(relevant, Mapping):
         return dict.fromkeys(relevant, 1)
     for grade in relevant.values():
@@ -129,8 +135,7 @@ def retrieval_metrics(ranks: pd.DataFrame, ks: Sequence[int] = (1, 10)) -> pd.Da
     Raises:
         ValueError: if a cut is below 1.
     """
-    if min(ks) < 1:
-        raise ValueError(f"ks must be at least 1. Received: {list(ks)}")
+    check_at_least("ks", min(ks))
     ranks = ranks.sort_values(["query", "rank"])
     query, rank, grade = ranks["query"], ranks["rank"], ranks["grade"]
     by_query = rank.groupby(query)

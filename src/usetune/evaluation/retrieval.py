@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
 from usetune._utils.warn import warn
-from usetune.evaluation.embedding import embed
+from usetune.evaluation.inputs import checked_texts, embed
 from usetune.evaluation.ranking import (
     Relevant,
     grades,
@@ -52,6 +53,7 @@ class RetrievalEvaluator:
         texts: every text that is encoded.
 
     Raises:
+        TypeError: if queries, corpus or relevant is no dict, or a text no ``str``.
         ValueError: if a cut or ``chunk_size`` is below 1, there are no queries with
             relevant documents, ``relevant`` names an id that is not there or, with
             ``skip_same_id``, the document that is skipped, or ``groups`` lacks a query.
@@ -71,11 +73,18 @@ class RetrievalEvaluator:
         groups: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
-        if min([*ks, map_k, chunk_size]) < 1:
-            raise ValueError(
-                "ks, map_k and chunk_size must be at least 1. "
-                f"Received: {list(ks)}, {map_k} and {chunk_size}"
-            )
+        check_at_least("ks", min(ks))
+        check_at_least("map_k", map_k)
+        check_at_least("chunk_size", chunk_size)
+        given = {"queries": queries, "corpus": corpus, "relevant": relevant}
+        for argument, by_id in given.items():
+            if not isinstance(by_id, Mapping):
+                raise TypeError(
+                    f"{argument} must be a dict with ids for keys. "
+                    f"Received: {type(by_id).__name__}"
+                )
+        checked_texts(queries.values(), "queries")
+        checked_texts(corpus.values(), "corpus")
         documents = sorted(corpus, key=str)
         rows = {document: row for row, document in enumerate(documents)}
         answers = _answers(queries, rows, relevant, skip_same_id)
@@ -93,17 +102,13 @@ class RetrievalEvaluator:
         self._clusters, _ = pd.factorize(pd.Index([groups[query] for query in kept]))
         self._queries = [queries[query] for query in kept]
         self._documents = [corpus[document] for document in documents]
+        self.texts = [*self._queries, *self._documents]
         self._relevant = [
             {rows[document]: grade for document, grade in own.items()}
             for own in answers.values()
         ]
         own = [rows.get(query, -1) for query in kept]
         self._skipped = np.array(own) if skip_same_id else None
-
-    @property
-    def texts(self) -> list[str]:
-        """Every text that is encoded."""
-        return [*self._queries, *self._documents]
 
     def __call__(self, encoder: TextEncoder) -> dict[str, float]:
         """The metrics without their intervals."""
@@ -146,12 +151,6 @@ def _answers(
     skip_same_id: bool,
 ) -> dict[str, dict[str, float]]:
     """For each query that has an answer, document → grade."""
-    texts = [query for query, own in relevant.items() if isinstance(own, str)]
-    if texts:
-        raise ValueError(
-            "relevant must give a set of ids for each query. Received: "
-            f"{relevant[texts[0]]!r} for {texts[0]!r}"
-        )
     graded = {query: grades(own) for query, own in relevant.items()}
     named = [document for own in graded.values() for document in own]
     same = [query for query, own in graded.items() if skip_same_id and query in own]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from usetune.data.sts import load_sts
-from usetune.evaluation.embedding import embed
+from usetune.evaluation.inputs import embed
 from usetune.evaluation.scores import with_prefix
 from usetune.protocols import TextEncoder
 from usetune.similarity import cosine_similarity
