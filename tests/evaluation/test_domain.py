@@ -176,6 +176,16 @@ def test_a_name_tells_columns_apart():
     assert named == {f"jobs_{name}": value for name, value in scores.items()}
 
 
+def test_embeddings_that_are_not_finite():
+    encoder = Random(0)
+    encoder.vector = lambda text: np.full(8, np.nan if text == "cook" else 1.0)
+    with pytest.raises(ValueError, match="finite.* 1 of 6 rows, the first for 'chef'"):
+        DomainEvaluator(PAIRS, CORPUS)(encoder)
+    encoder.encode = lambda texts: np.ones(8)
+    with pytest.raises(ValueError, match=r"an array \(6, dim\).*shape \(8,\)"):
+        DomainEvaluator(PAIRS, CORPUS)(encoder)
+
+
 def test_texts():
     assert set(DomainEvaluator(PAIRS, CORPUS).texts) == {*PAIRS["anchor"], *CORPUS}
 

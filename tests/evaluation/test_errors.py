@@ -62,6 +62,15 @@ def test_a_title_is_no_neighbour_of_itself():
     assert neighbours(same, same, ["d"], CORPUS, count=1)["base"].tolist() == ["a"]
 
 
+def test_texts_in_no_order_are_refused():
+    for titles, corpus, message in (
+        ("a", CORPUS, r"titles: .*Write \[texts\]"),
+        (["a"], set(CORPUS), "corpus: .*Write sorted"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            neighbours(BASE, TUNED, titles, corpus, count=1)
+
+
 def test_all_of_the_corpus():
     assert len(neighbours(BASE, TUNED, ["new"], CORPUS, count=4)) == 4
     for count, most in ((0, 3), (4, 3)):

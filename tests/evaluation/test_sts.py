@@ -27,6 +27,10 @@ def test_sample_stands_in_and_says_so(offline):
         with pytest.warns(UserWarning, match="stsb-en-dev.csv cannot be had"):
             evaluator = sts.STSEvaluator(name=name)
         assert evaluator(Hashed()) == {column: result.pearson}
+    unknown = Hashed()
+    unknown.encode = lambda texts: np.full((len(texts), 8), np.nan)
+    with pytest.raises(ValueError, match="encoder must give finite embeddings"):
+        evaluator(unknown)
     pairs = pd.read_csv(sources.shipped("sts_sample.csv"), keep_default_na=False)
     assert result.n == len(pairs)
     u, v = (Hashed().encode(pairs[name]) for name in ("sentence1", "sentence2"))
