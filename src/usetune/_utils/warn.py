@@ -3,8 +3,9 @@
 import sys
 import warnings
 
-# Code between the user's line and what warns: this package, and the loop of `fit`.
-_INSIDE = ("usetune", "keras")
+# Code between the user's line and what warns: this package, the loop of `fit`, and
+# what enters a block.
+_INSIDE = ("usetune", "keras", "contextlib")
 
 
 def warn(message: str) -> None:

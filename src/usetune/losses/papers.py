@@ -1,4 +1,4 @@
-"""BibTeX of the papers that the losses come from, kept in papers.bib."""
+"""BibTeX of the papers that losses and encoders come from, kept in papers.bib."""
 
 from importlib.resources import files
 

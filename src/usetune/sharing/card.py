@@ -18,8 +18,6 @@ from usetune.training.fine_tuning import FineTuned
 Scores: TypeAlias = pd.DataFrame | Mapping[str, tuple[float, float]]
 
 _EXAMPLES = ["one text", "another text"]
-# Characters of a cell in the rows of training data that are shown.
-_LONGEST_CELL = 200
 
 
 def model_card(
@@ -103,7 +101,6 @@ def model_card(
         escape=escape,
         number=number,
         in_words=_in_words,
-        cut=_cut,
     )
     return f"{card}\n"
 
@@ -222,8 +219,3 @@ def _in_words(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_in_words, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _cut(cell: Any) -> str:
-    text = str(cell)
-    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]} …"

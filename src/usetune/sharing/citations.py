@@ -5,28 +5,9 @@ from collections.abc import Iterable
 import usetune.losses as losses
 from usetune.losses.papers import bibtex_of
 
-_MULTILINGUAL_USE = """\
-@misc{yang2019multilingual,
-  author = {Yang, Yinfei and Cer, Daniel and others},
-  title = {Multilingual Universal Sentence Encoder for Semantic Retrieval},
-  year = {2019},
-  eprint = {1907.04307},
-  archivePrefix = {arXiv},
-}"""
-
-_BERT = """\
-@misc{devlin2019bert,
-  author = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and Toutanova, Kristina},
-  title = {{BERT}: Pre-training of Deep Bidirectional Transformers for Language
-    Understanding},
-  year = {2019},
-  eprint = {1810.04805},
-  archivePrefix = {arXiv},
-}"""
-
 _ENCODERS = {
-    "UniversalSentenceEncoder": [_MULTILINGUAL_USE],
-    "TransformerEncoder": [_BERT, bibtex_of("reimers2019sentence")],
+    "UniversalSentenceEncoder": ["yang2019multilingual"],
+    "TransformerEncoder": ["devlin2019bert", "reimers2019sentence"],
 }
 
 
@@ -39,12 +20,8 @@ def bibtex(classes: Iterable[str]) -> str:
     Returns:
         Entries separated by an empty line; "" if there are none.
     """
-    entries = [entry for name in classes for entry in _entries(name)]
-    return "\n\n".join(dict.fromkeys(entries))
-
-
-def _entries(name: str) -> list[str]:
-    loss = getattr(losses, name, None)
-    if isinstance(loss, type) and issubclass(loss, losses.EmbeddingLoss):
-        return [loss.citation] if loss.citation else []
-    return _ENCODERS.get(name, [])
+    entries: list[str] = []
+    for name in classes:
+        entries += map(bibtex_of, _ENCODERS.get(name, []))
+        entries.append(getattr(getattr(losses, name, None), "citation", ""))
+    return "\n\n".join(filter(None, dict.fromkeys(entries)))

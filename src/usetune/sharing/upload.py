@@ -6,6 +6,8 @@ What is uploaded is the folder that `Encoder.save` writes, and a card as README.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from usetune._utils.extras import require
@@ -58,8 +60,8 @@ def push_to_hub(
     if dry_run is not None:
         return _write(encoder, card, dry_run)
     hub = require("huggingface_hub", "share", "sharing an encoder")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(_write(encoder, card, Path(temporary) / "encoder"))
+    where = f"{repo_id!r} on the Hugging Face Hub, nothing was committed"
+    with _uploading(encoder, card, where) as folder:
         # upload_folder would split what takes long into several commits.
         operations = [
             hub.CommitOperationAdd(path.relative_to(folder).as_posix(), path)
@@ -67,20 +69,12 @@ def push_to_hub(
             if path.is_file()
         ]
         api = hub.HfApi(token=token)
-        try:
-            api.create_repo(repo_id, private=private, exist_ok=True)
-            if revision is not None:
-                api.create_branch(repo_id, branch=revision, exist_ok=True)
-            commit = api.create_commit(
-                repo_id, operations, commit_message=commit_message, revision=revision
-            )
-        # Each transport below has errors of its own.
-        except Exception as error:
-            cause = f" ({error.__cause__})" if error.__cause__ else ""
-            raise OSError(
-                f"could not upload to {repo_id!r} on the Hugging Face Hub, nothing was "
-                f"committed: {error}{cause}"
-            ) from error
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        commit = api.create_commit(
+            repo_id, operations, commit_message=commit_message, revision=revision
+        )
     return commit.commit_url
 
 
@@ -125,16 +119,22 @@ def push_to_kaggle(
     if dry_run is not None:
         return _write(encoder, card, dry_run)
     kagglehub = require("kagglehub", "share", "sharing an encoder")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = _write(encoder, card, Path(temporary) / "encoder")
-        try:
-            kagglehub.model_upload(handle, folder, license_name, version_notes)
-        # Each transport below has errors of its own.
-        except Exception as error:
-            raise OSError(
-                f"could not upload to {handle!r} on Kaggle: {error}"
-            ) from error
+    with _uploading(encoder, card, f"{handle!r} on Kaggle") as folder:
+        kagglehub.model_upload(handle, str(folder), license_name, version_notes)
     return f"https://www.kaggle.com/models/{handle}"
+
+
+@contextmanager
+def _uploading(encoder: Encoder, card: str | None, where: str) -> Iterator[Path]:
+    """Give a temporary folder of what is uploaded; errors in the block name the hub."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(_write(encoder, card, Path(temporary) / "encoder"))
+        try:
+            yield folder
+        # Each transport has errors of its own.
+        except Exception as error:
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
+            raise OSError(f"could not upload to {where}: {error}{cause}") from error
 
 
 def _write(encoder: Encoder, card: str | None, folder: str | Path) -> str:
