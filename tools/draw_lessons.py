@@ -1,0 +1,211 @@
+"""Draw the notebooks' diagrams, notebooks/drawings/*.svg, all in one style.
+
+Run it after a change: ``python tools/draw_lessons.py``.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "notebooks" / "drawings"
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
+PALE = {BLUE: "#e3f0f8", ORANGE: "#fbe9dd", GREEN: "#e0f4ec", GREY: "#f2f2f2"}
+HEAD = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" \
+font-family="sans-serif" font-size="15" text-anchor="middle" role="img">
+<title>{title}</title>
+<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" \
+markerHeight="7" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" fill="#444"/>\
+</marker></defs>
+<rect width="{width}" height="{height}" fill="#fff"/>
+"""
+
+
+class Drawing:
+    """An SVG picture that grows by boxes, arrows and words."""
+
+    def __init__(self, width: int, height: int, title: str) -> None:
+        self.parts = [HEAD.format(width=width, height=height, title=escape(title))]
+
+    def words(
+        self, x: float, y: float, text: str, size: int = 15, **style: str
+    ) -> None:
+        """Text around a point; further lines follow below."""
+        attributes = "".join(
+            f' {name.replace("_", "-")}="{value}"' for name, value in style.items()
+        )
+        for number, line in enumerate(text.split("\n")):
+            self.parts.append(
+                f'<text x="{x}" y="{y + number * size * 1.25:.0f}" '
+                f'font-size="{size}"{attributes}>{escape(line)}</text>\n'
+            )
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        text: str = "",
+        colour: str = GREY,
+        size: int = 15,
+    ) -> None:
+        """A rounded box with centred text; x and y are those of its middle."""
+        left, top, lines = x - width / 2, y - height / 2, text.count("\n")
+        self.parts.append(
+            f'<rect x="{left:g}" y="{top:g}" width="{width}" height="{height}" rx="7" '
+            f'fill="{PALE[colour]}" stroke="{colour}" stroke-width="1.5"/>\n'
+        )
+        self.words(x, y + size * (0.35 - 0.625 * lines), text, size)
+
+    def arrow(
+        self, *points: tuple[float, float], both: bool = False, dashed: bool = False
+    ) -> None:
+        """A line through points that ends in a head."""
+        path = " ".join(f"{x:g} {y:g}" for x, y in points)
+        start = ' marker-start="url(#head)"' if both else ""
+        dash = ' stroke-dasharray="5 4"' if dashed else ""
+        self.parts.append(
+            f'<path d="M{path}" fill="none" stroke="#444" stroke-width="1.5"{dash}'
+            f'{start} marker-end="url(#head)"/>\n'
+        )
+
+    def dot(self, x: float, y: float, colour: str, radius: float = 7) -> None:
+        """A filled circle."""
+        self.parts.append(
+            f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{colour}"/>\n'
+        )
+
+    def save(self, name: str) -> None:
+        """Write the picture."""
+        (FOLDER / name).write_text("".join([*self.parts, "</svg>\n"]), "utf-8")
+
+
+def encoder() -> None:
+    """A text on its way to a vector."""
+    draw = Drawing(880, 150, "From a text to a vector")
+    stations = [
+        (85, 130, "text\n“data scientist”", GREY),
+        (265, 150, "pieces\n▁data · ▁scientist", BLUE),
+        (452, 150, "a vector per piece\n(table, 512 numbers)", BLUE),
+        (640, 150, "neighbours\n(convolutions)\nand a sum", BLUE),
+        (805, 110, "one vector,\n512 numbers,\nlength 1", GREEN),
+    ]
+    for (x, width, text, colour), following in zip(
+        stations, [*stations[1:], None], strict=True
+    ):
+        draw.box(x, 65, width, 78, text, colour)
+        if following:
+            draw.arrow(
+                (x + width / 2 + 2, 65), (following[0] - following[1] / 2 - 2, 65)
+            )
+    draw.words(
+        452, 135, "the encoder: 68.9 million numbers that training moves", fill=BLUE
+    )
+    draw.save("encoder.svg")
+
+
+def twins() -> None:
+    """The siamese network: two texts, one encoder, one similarity, one error."""
+    draw = Drawing(880, 270, "A siamese network: twin branches share one encoder")
+    for y, name, text in ((75, "base", "data scientist"), (185, "ref", "data analyst")):
+        draw.box(95, y, 150, 56, f"{name}\n“{text}”", GREY)
+        draw.box(300, y, 150, 62, "encoder", BLUE, 17)
+        draw.arrow((172, y), (223, y))
+        draw.box(470, y, 105, 56, "vector\n(512)", GREEN)
+        draw.arrow((377, y), (415, y))
+        draw.arrow((524, y), (573, 130 + (y - 130) * 0.25))
+    draw.arrow((300, 108), (300, 152), both=True, dashed=True)
+    draw.words(365, 135, "the same weights", 14, fill=BLUE)
+    draw.box(640, 130, 130, 70, "similarity\n1 − angle / π", GREEN)
+    draw.box(805, 130, 130, 70, "error against\nthe pair’s score", ORANGE)
+    draw.arrow((707, 130), (738, 130))
+    draw.arrow((805, 167), (805, 245), (300, 245), (300, 220), dashed=True)
+    draw.words(550, 262, "training: move the shared weights so that the error shrinks")
+    draw.save("twins.svg")
+
+
+def losses() -> None:
+    """What a pair, a triplet and a batch say about distances."""
+    draw = Drawing(880, 300, "What a pair, a triplet and a batch of positive pairs say")
+    titles = ("a pair with a score", "a triplet", "a batch of positive pairs")
+    for x, title in zip((130, 400, 700), titles, strict=True):
+        draw.words(x, 28, title, 17, font_weight="bold")
+    draw.dot(60, 130, BLUE)
+    draw.dot(200, 130, BLUE)
+    draw.arrow((72, 130), (188, 130), both=True)
+    draw.words(130, 115, "as near as the score says", 14)
+    draw.words(60, 160, "base", 14)
+    draw.words(200, 160, "ref", 14)
+    draw.words(
+        130, 255, "AngularError, CoSENT,\nContrastive (label 0 or 1)", 14, fill=GREY
+    )
+    draw.dot(400, 190, BLUE)
+    draw.dot(330, 110, GREEN)
+    draw.dot(490, 90, ORANGE)
+    draw.arrow((340, 120), (390, 180))
+    draw.arrow((408, 180), (482, 100))
+    draw.words(400, 218, "anchor", 14)
+    draw.words(320, 92, "positive: pull", 14, fill=GREEN)
+    draw.words(490, 72, "negative: push", 14, fill=ORANGE)
+    draw.words(
+        400, 255, "Triplet, BatchHard (triplets\nfound among classes)", 14, fill=GREY
+    )
+    names = ("a", "b", "c", "d")
+    for row, anchor in enumerate(names):
+        draw.words(603, 83 + row * 38, anchor, 14)
+        draw.words(640 + row * 38, 58, f"{names[row]}⁺", 14)
+        for column, _ in enumerate(names):
+            positive = row == column
+            draw.box(
+                640 + column * 38,
+                78 + row * 38,
+                34,
+                34,
+                "+" if positive else "−",
+                GREEN if positive else ORANGE,
+            )
+    draw.words(
+        700,
+        240,
+        "each anchor: its own positive must beat\nthe others’ (softmax over a row)",
+        14,
+    )
+    draw.words(700, 285, "MultipleNegativesRanking, GIST", 14, fill=GREY)
+    draw.save("losses.svg")
+
+
+def path(
+    notebooks: Sequence[tuple[str, Sequence[str]]] = (
+        ("the article", ("1 baseline", "2 fine-tune", "3 compare")),
+        ("done well", ("4 data", "5 no forgetting", "6 losses")),
+        ("by need", ("7 smaller", "8 bias", "9 share", "10 corpus")),
+        ("yours", ("template:\nyour own CSV",)),
+    ),
+) -> None:
+    """The way through the notebooks."""
+    draw = Drawing(880, 250, "The path through the notebooks")
+    for number, (title, names) in enumerate(notebooks):
+        x = 110 + 220 * number
+        draw.words(x, 26, title, 17, font_weight="bold")
+        for row, name in enumerate(names):
+            y = 62 + 48 * row
+            draw.box(
+                x,
+                y,
+                150,
+                38 + 14 * name.count("\n"),
+                name,
+                (BLUE, GREEN, GREY, ORANGE)[number],
+            )
+            if row and title != "by need":
+                draw.arrow((x, y - 29), (x, y - 20))
+        if number < len(notebooks) - 1:
+            draw.arrow((x + 80, 62), (x + 140, 62))
+    draw.save("path.svg")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for draw_one in (encoder, twins, losses, path):
+        draw_one()
