@@ -1,3 +1,4 @@
+import dataclasses
 import zlib
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_sample_stands_in_and_says_so(offline):
 
 
 def test_printed_result_has_one_number_a_line():
-    text = str(sts.STSScores(0.83214, 0.0, 0.82, 1440, "somewhere"))
+    text = str(sts.STSScores(0.83214, 0.0, 0.82, 1440, "somewhere", pd.DataFrame()))
     assert text.splitlines() == [
         "Pearson  0.8321",
         "p-value  < 1e-300",
@@ -52,6 +53,38 @@ def test_printed_result_has_one_number_a_line():
         "n        1440",
         "source   somewhere",
     ]
+
+
+class Shifted(Hashed):
+    def encode(self, texts):
+        return super().encode(texts) + 1
+
+
+@pytest.mark.filterwarnings("ignore:stsb-en-dev.csv")
+def test_two_encoders_are_compared_on_the_same_draws(offline):
+    base, tuned = sts_benchmark(Hashed()), sts_benchmark(Shifted())
+    table = base.compare(tuned, samples=50, seed=3)
+    assert table.loc["pearson", "base"] == base.pearson
+    assert table.loc["spearman", "tuned"] == tuned.spearman
+    generator, n = np.random.default_rng(3), base.n
+    expected = []
+    for rows in (generator.integers(n, size=n) for _ in range(50)):
+        before, after = (
+            np.corrcoef(scores.pairs.to_numpy()[rows].T)[0, 1]
+            for scores in (base, tuned)
+        )
+        expected.append(after - before)
+    ends = np.quantile(expected, [0.025, 0.975])
+    np.testing.assert_allclose(table.loc["pearson", ["low", "high"]], ends, rtol=1e-9)
+    assert table["n"].tolist() == [n, n]
+
+
+@pytest.mark.filterwarnings("ignore:stsb-..-dev.csv")
+def test_other_pairs_are_not_compared(offline):
+    base = sts_benchmark(Hashed())
+    fewer = dataclasses.replace(base, pairs=base.pairs[:-1], n=base.n - 1)
+    with pytest.raises(ValueError, match=f"{base.n} pairs of .* and {base.n - 1} of"):
+        base.compare(fewer)
 
 
 @pytest.mark.real_data

@@ -4,12 +4,16 @@ Cer et al., "SemEval-2017 Task 1" (2017, arXiv:1708.00055). The eleven languages
 the machine translations of github.com/PhilipMay/stsb-multi-mt.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from usetune.data.sts import load_sts
+from usetune.evaluation import bootstrap
 from usetune.evaluation.inputs import embed
 from usetune.evaluation.scores import with_prefix
 from usetune.protocols import TextEncoder
@@ -26,6 +30,7 @@ class STSScores:
         spearman: Spearman rank correlation, in [-1, 1].
         n: sentence pairs scored.
         source: which pairs they were.
+        pairs: DataFrame with n rows: score, the gold score, and cosine.
     """
 
     pearson: float
@@ -33,6 +38,7 @@ class STSScores:
     spearman: float
     n: int
     source: str
+    pairs: pd.DataFrame = field(repr=False, compare=False)
 
     def metrics(self) -> dict[str, float]:
         """The two correlations by their names."""
@@ -41,6 +47,41 @@ class STSScores:
     def __getitem__(self, name: str) -> float:
         """One correlation by its name."""
         return self.metrics()[name]
+
+    def compare(
+        self, tuned: STSScores, samples: int = 1000, seed: int = 0
+    ) -> pd.DataFrame:
+        """Correlations of a base and a tuned encoder, on the same sentence pairs.
+
+        Two encoders err on the same pairs, so the interval of their difference is far
+        narrower than that of either correlation.
+
+        Args:
+            tuned: the other scores; these are the base's.
+            samples: number of bootstrap samples, the same draws for both.
+            seed: seed of the draws.
+
+        Returns:
+            DataFrame indexed by metric: base, tuned, difference, low, high (95 % of the
+            difference, percentiles) and n.
+
+        Raises:
+            ValueError: if the two were measured on other pairs.
+        """
+        if not self.pairs["score"].equals(tuned.pairs["score"]):
+            raise ValueError(
+                "base and tuned must be scored on the same pairs. Received: "
+                f"{self.n} pairs of {self.source!r} and {tuned.n} of {tuned.source!r}"
+            )
+        both = self._metrics_of, tuned._metrics_of
+        return bootstrap.compare(*both, self.n, samples, seed).assign(n=self.n)
+
+    def _metrics_of(self, rows: np.ndarray) -> dict[str, float]:
+        score, cosine = self.pairs.to_numpy()[rows].T
+        return {
+            "pearson": float(stats.pearsonr(score, cosine).statistic),
+            "spearman": float(stats.spearmanr(score, cosine).statistic),
+        }
 
     def __str__(self) -> str:
         # The smallest p-values are below what a float can hold.
@@ -114,13 +155,16 @@ class STSEvaluator:
             ValueError: if an embedding is not finite.
         """
         first, second = np.split(embed(encoder, self.texts), 2)
-        cosines = np.asarray(cosine_similarity(first, second))
-        pearson = stats.pearsonr(self._pairs["score"], cosines)
-        spearman = stats.spearmanr(self._pairs["score"], cosines)
+        pairs = self._pairs[["score"]].assign(
+            cosine=np.asarray(cosine_similarity(first, second))
+        )
+        pearson = stats.pearsonr(pairs["score"], pairs["cosine"])
+        spearman = stats.spearmanr(pairs["score"], pairs["cosine"])
         return STSScores(
             pearson=float(pearson.statistic),
             pearson_pvalue=float(pearson.pvalue),
             spearman=float(spearman.statistic),
-            n=len(cosines),
+            n=len(pairs),
             source=self._pairs.attrs["source"],
+            pairs=pairs,
         )
