@@ -7,6 +7,7 @@
     print(domain.score(base).compare(domain.score(tuned)))
 """
 
+from usetune.evaluation.article import article_figures, beside_the_article
 from usetune.evaluation.compression import size_table
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
@@ -21,6 +22,8 @@ from usetune.evaluation.scores import Scores
 from usetune.evaluation.sts import STSEvaluator, STSScores, sts_benchmark
 
 __all__ = [
+    "article_figures",
+    "beside_the_article",
     "sts_benchmark",
     "STSEvaluator",
     "STSScores",
