@@ -40,6 +40,11 @@ def test_reading(tmp_path):
     assert load_occupations(path)["altLabels"].tolist() == [
         ["data analyst", "analista"]
     ]
+    # Only line feeds part labels.
+    path.write_bytes(GOOD.replace("\n\n", "\x0bb\x85c\u2028d\r\n").encode())
+    assert load_occupations(path)["altLabels"].tolist() == [
+        ["data analyst\x0bb\x85c\u2028d", "analista"]
+    ]
     path.write_text(GOOD.replace(",language", "").replace(",en", ""))
     assert load_occupations(path)["language"].tolist() == ["en"]
 

@@ -65,6 +65,12 @@ def test_unreachable_is_none(server):
         sources.find(NAME)
 
 
+def test_a_cache_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(FileNotFoundError, match="file.csv cannot be had.*Errno"):
+        sources.find(NAME)
+
+
 def test_the_users_folder_comes_first(server, monkeypatch, tmp_path):
     path = tmp_path / NAME
     path.parent.mkdir()

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -16,7 +17,7 @@ _MOST_SHOWN = 5
 
 
 def check_columns(
-    found: Sequence[object], source: str, *expected: Sequence[str]
+    found: Iterable[object], source: str, *expected: Sequence[str], hint: str = ""
 ) -> None:
     """Refuse a table that lacks columns, or has two of one name.
 
@@ -24,39 +25,43 @@ def check_columns(
         found: names of its columns.
         source: what the errors call it.
         *expected: lists of columns; it must have all columns of one of them.
+        hint: what to do about a column that is lacking.
 
     Raises:
         ValueError: naming ``source`` and the columns.
     """
     found = list(found)
-    lacking = [[name for name in names if name not in found] for names in expected]
-    if lacking and all(lacking):
-        nearest = min(range(len(lacking)), key=lambda number: len(lacking[number]))
-        raise ValueError(
-            f"{source} lacks the columns {lacking[nearest]}; expected "
-            f"{list(expected[nearest])}, found {found}"
-            f"{_hint(found, lacking[nearest])}"
-        )
-    twice = [name for place, name in enumerate(found) if name in found[:place]]
+    twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
-        raise ValueError(f"{source} has several columns of the names {twice}")
-
-
-def _hint(found: list[object], lacking: Sequence[str]) -> str:
-    names = [name for name in found if isinstance(name, str)]
+        empty = "; delete the commas at the ends of its lines" if "" in twice else ""
+        raise ValueError(f"{source} has several columns of the names {twice}{empty}")
+    if not expected or any({*names} <= {*found} for names in expected):
+        return
     for separator, called in _SEPARATORS.items():
-        if len(names) == 1 and separator in names[0]:
-            return (
-                f"; the cells seem to be separated by {called}: save the file with "
-                f"commas, or give pandas.read_csv(path, sep={separator!r})"
+        if len(found) == 1 and separator in str(found[0]):
+            raise ValueError(
+                f"{source} seems to have cells separated by {called}: "
+                f"{found[0]!r:.80}; save it with commas, or give "
+                f"pandas.read_csv(path, sep={separator!r})"
             )
-    spelt = {name.strip().lower(): name for name in names}
-    near = [f"{spelt[name]!r} for {name!r}" for name in lacking if name in spelt]
+    # By other spaces and capitals too.
+    spelt = {str(name).strip().lower(): name for name in found}
+    nearest = min(expected, key=lambda names: len({*names} - {*spelt}))
+    lacking = [name for name in nearest if name not in found]
+    near = [f"{spelt[name]!r} is not {name!r}" for name in lacking if name in spelt]
     if near:
-        return f"; spaces and capitals count: {', '.join(near)}"
-    if not all(math.isnan(as_number(name)) for name in found):
-        return "; a header with the names of the columns seems to be missing"
-    return ""
+        hint = f"; spaces and capitals count: {', '.join(near)}"
+    elif not all(math.isnan(as_number(name)) for name in found):
+        hint = "; a header with the names of the columns seems to be missing"
+    if not {*nearest} & {*spelt} and len(expected) > 1:
+        wanted = " or ".join(dict.fromkeys(str([*names]) for names in expected))
+        raise ValueError(
+            f"{source} must have the columns {wanted}; found {found}{hint}"
+        )
+    raise ValueError(
+        f"{source} lacks the columns {lacking}; expected {[*nearest]}, found {found}"
+        f"{hint}"
+    )
 
 
 def as_number(cell: Any) -> float:
@@ -86,15 +91,15 @@ def require_columns(
         table: left as it is.
         source: what the errors call it.
         *expected: lists of columns; it must have all columns of one of them.
-        names: new names for columns of the table.
+        names: new names for columns of the table; None where nobody can give any.
 
     Raises:
         ValueError: naming ``source`` and the columns that it lacks, or has twice.
     """
-    names = names or {}
-    check_columns(table.columns, source, [*names])
-    table = table.rename(columns=names)
-    check_columns(table.columns, source, *expected)
+    check_columns(table.columns, source, [*(names or {})])
+    table = table.rename(columns=names or {})
+    hint = "" if names is None else "; names={'title': 'anchor'} renames a column"
+    check_columns(table.columns, source, *expected, hint=hint)
     return table
 
 

@@ -81,10 +81,11 @@ def full_rows(rows: Iterable[Row], path: str | Path, width: int) -> Iterator[Row
         if len(row.cells) == width:
             yield row
         elif not _is_blank(row):
+            hint = "; put cells with commas in double quotes, and write 0.5, not 0,5"
             raise ValueError(
                 f"{path}, line {row.line} has {len(row.cells)} cells, and the header "
-                f"{width}: {','.join(row.cells)!r:.80}; put cells with commas in "
-                "double quotes, and write 0.5, not 0,5"
+                f"{width}: {','.join(row.cells)!r:.80}"
+                f"{hint if len(row.cells) > width else ''}"
             )
 
 
@@ -103,17 +104,16 @@ def _cells(text: str, path: str | Path, line: int) -> list[str]:
             quoted.replace('""', '"') or plain for quoted, plain in _CELLS.findall(row)
         ]
     if row[end] == "\r":
-        fault = "a carriage return ends no line here; save the file as CSV UTF-8"
-    elif row[end] != '"':
-        fault = "text stands behind a closing quote"
-    elif end == 0 or row[end - 1] == ",":
-        fault = "a quote is opened and never closed"
+        fault, hint = "a carriage return ends no line", "save the file as CSV UTF-8"
     else:
-        fault = "a quote stands within a cell that is not in quotes"
+        hint = 'put such a cell in double quotes, and double those in it: "5"" nail"'
+        if row[end] != '"':
+            fault = "text stands behind a closing quote"
+        elif end == 0 or row[end - 1] == ",":
+            fault = "a quote is opened and never closed"
+        else:
+            fault = "a quote stands within a cell that is not in quotes"
     where = line + row.count("\n", 0, end)
     begins = f" (of a row that begins in line {line})" if where > line else ""
-    raise ValueError(
-        f"{path}, line {where}{begins}: {fault}: {row[max(end - 20, 0) : end + 20]!r}; "
-        "a cell with a comma, quote or line break is put in double quotes, and a quote "
-        'in it doubled, as in "5"" nail"'
-    )
+    shown = row[max(end - 20, 0) : end + 20]
+    raise ValueError(f"{path}, line {where}{begins}: {fault}: {shown!r}; {hint}")

@@ -145,7 +145,7 @@ def _numbers(cells: pd.Series) -> pd.Series:
 
 # What a cell must be, for errors; and which cells are.
 _Rule = tuple[str, Callable[[pd.Series], pd.Series | np.ndarray]]
-_TEXT: _Rule = ("a text, not empty, without lone surrogates", are_texts)
+_TEXT: _Rule = ("a text that is not empty and can be written as UTF-8", are_texts)
 _BINARY: _Rule = ("0 or 1", lambda numbers: numbers.isin([0, 1]))
 _RULES: dict[str, _Rule] = {
     "similarity": ("a number in [0, 1]", lambda numbers: numbers.between(0, 1)),

@@ -57,9 +57,10 @@ def load_pairs(
     columns = [known.columns for known in FORMATS]
     is_file = isinstance(source, (str, os.PathLike))
     if is_file:
-        path, table = str(source), read_table(source, *columns, names=names)
+        path, table = str(source), read_table(source, *columns, names=names or {})
     elif isinstance(source, pd.DataFrame):
-        path, table = "pairs", require_columns(source, "pairs", *columns, names=names)
+        path = "pairs"
+        table = require_columns(source, path, *columns, names=names or {})
     else:
         raise TypeError(
             "source must be a path or a DataFrame; pandas.DataFrame(rows, columns="
