@@ -109,6 +109,9 @@ def test_relevant_may_be_anything_to_go_through():
     table = size_table(QUERIES, CORPUS, map(iter, RELEVANT), [8], ["int8"], repeats=1)
     expected = size_table(QUERIES, CORPUS, RELEVANT, [8], ["int8"], repeats=1)
     assert table["mrr@10"].tolist() == expected["mrr@10"].tolist()
+    graded = [dict.fromkeys(rows, 2) | {118: 0} for rows in RELEVANT]
+    table = size_table(QUERIES, CORPUS, graded, [8], ["int8"], repeats=1)
+    assert table["recall@1"].tolist() == expected["recall@1"].tolist()
 
 
 def test_small_corpus_and_nothing_found():

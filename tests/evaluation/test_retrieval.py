@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
+from usetune.evaluation.ranking import (
+    answer_ranks,
+    relevant_ranks,
+    retrieval_metrics,
+)
 from usetune.search.exact import nearest
 
 
@@ -199,6 +203,24 @@ def test_ranks():
     graded = relevant_ranks(found, [{1: 2, 3: 0}, {0: 0.5, 2: -1}])
     assert graded["document"].tolist() == [1, 0]
     assert graded["grade"].tolist() == [2, 0.5]
+
+
+@pytest.mark.parametrize("block", [1, 3, 512])
+def test_ranks_of_answers_are_those_of_a_search(monkeypatch, block):
+    """Also among equal scores."""
+    monkeypatch.setattr("usetune.evaluation.ranking._QUERIES", block)
+    generator = np.random.default_rng(0)
+    queries = generator.integers(-1, 2, (40, 3)).astype("float32")
+    corpus = generator.integers(-1, 2, (30, 3)).astype("float32")
+    answers = generator.integers(30, size=40)
+    table = answer_ranks(queries, corpus, answers)
+    found, scores = nearest(queries, corpus, 30)
+    expected = relevant_ranks(found, answers[:, None])
+    assert table["rank"].tolist() == expected["rank"].tolist()
+    assert table["first"].tolist() == found[:, 0].tolist()
+    assert table["first_score"].tolist() == scores[:, 0].tolist()
+    own = np.sum(queries * corpus[answers], axis=1)
+    assert table["score"].tolist() == own.tolist()
 
 
 def test_gains_are_the_grades():

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.checks import check_at_least, check_choice
-from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
+from usetune.evaluation.ranking import (
+    Relevant,
+    grades,
+    relevant_ranks,
+    retrieval_metrics,
+)
 from usetune.search.binary import nearest_binary
 from usetune.search.exact import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
@@ -27,7 +32,7 @@ Search = Callable[[np.ndarray, Any, int], tuple[np.ndarray, np.ndarray]]
 def size_table(
     queries: np.ndarray,
     corpus: np.ndarray,
-    relevant: Sequence[Iterable[int]],
+    relevant: Iterable[Relevant],
     dims: Sequence[int],
     precisions: Sequence[str] = PRECISIONS,
     rescore: int = 4,
@@ -42,7 +47,8 @@ def size_table(
     Args:
         queries: float array (queries, dim).
         corpus: float array (documents, dim).
-        relevant: for each query the rows of ``corpus`` that answer it, at least one.
+        relevant: for each query the rows of ``corpus`` that answer it, at least one;
+            or row → grade, see `relevant_ranks`.
         dims: how many components to keep.
         precisions: of `PRECISIONS`.
         rescore: of "binary, rescored", see `nearest_binary`.
@@ -71,8 +77,8 @@ def size_table(
     full_dim = corpus.shape[1]
     if not all(1 <= dim <= full_dim for dim in dims):
         raise ValueError(f"dims must be from 1 to {full_dim}. Received: {list(dims)}")
-    relevant = [[*rows] for rows in relevant]
-    outside = {row for rows in relevant for row in rows} - {*range(len(corpus))}
+    answers = [grades(rows) for rows in relevant]
+    outside = {row for rows in answers for row in rows} - {*range(len(corpus))}
     if outside:
         raise ValueError(
             f"relevant must name rows of the corpus, 0 to {len(corpus) - 1}. "
@@ -81,7 +87,7 @@ def size_table(
     count, n = min(_COUNT, len(corpus)), len(queries)
     whole = _first(queries, full_dim, "queries"), _first(corpus, full_dim, "corpus")
     # With nothing found at full size there is no share: NaN.
-    full = _metrics(nearest(*whole, count)[0], relevant).replace(0, np.nan)
+    full = _metrics(nearest(*whole, count)[0], answers).replace(0, np.nan)
     table = []
     for dim in dims:
         own_queries = _first(queries, dim, "queries")
@@ -93,7 +99,7 @@ def size_table(
                 start = time.perf_counter()
                 found, _ = search(own_queries, documents, count)
                 seconds.append(time.perf_counter() - start)
-            metrics = _metrics(found, relevant)
+            metrics = _metrics(found, answers)
             shares = (metrics / full).add_suffix(" share")
             row = {"dim": dim, "precision": precision, "bytes": size}
             row |= {**metrics, **shares}
@@ -131,5 +137,5 @@ def _prepared(
     return search, documents, quantizer.bytes_per_embedding
 
 
-def _metrics(found: np.ndarray, relevant: Sequence[Iterable[int]]) -> pd.Series:
+def _metrics(found: np.ndarray, relevant: Sequence[Relevant]) -> pd.Series:
     return retrieval_metrics(relevant_ranks(found, relevant))[_METRICS].mean()

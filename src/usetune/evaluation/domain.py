@@ -34,6 +34,7 @@ class DomainEvaluator:
         texts: every text that is encoded.
 
     Raises:
+        TypeError: if ``pairs`` is no DataFrame, or ``corpus`` no sequence of ``str``.
         ValueError: if ``pairs`` has no rows, lacks a column or has an empty cell, the
             corpus has a text twice or fewer than two, or a positive is not in it.
     """

@@ -39,6 +39,7 @@ def neighbours(
         and tuned_cosine, ``count`` rows for each title.
 
     Raises:
+        TypeError: if ``titles`` or ``corpus`` is no sequence of ``str``.
         ValueError: if the corpus has a text twice, or fewer texts than ``count``
             beside a title.
     """
