@@ -82,7 +82,7 @@ def clean(path: str | Path) -> None:
 
 def is_new(path: str | Path) -> bool:
     """Whether nothing is at a path, or an empty folder."""
-    path = Path(path)
+    path = expand(path)
     return not path.exists() or (path.is_dir() and not any(path.iterdir()))
 
 
@@ -93,7 +93,7 @@ def check_new(filepath: str | Path) -> None:
         FileExistsError: naming it.
     """
     clean(filepath)
-    if not is_new(expand(filepath)):
+    if not is_new(filepath):
         raise FileExistsError(f"a new folder is needed; {filepath} exists")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from usetune._utils.paths import expand
 from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job, Resources, check_positive
 from usetune.corpus.manifest import (
@@ -125,7 +126,7 @@ def embed_corpus(
     resources = Resources(workers, cpus_per_worker, gpus_per_worker, address)
     _check_precision(precision, encoder)
     import_ray()
-    output = Path(output).absolute()
+    output = expand(output).absolute()
     _check_apart(corpus, output)
     files = corpus_files(corpus)
     request = Request(
@@ -160,7 +161,7 @@ def embed_corpus(
 def _check_apart(corpus: str | Path | Sequence[str | Path], output: Path) -> None:
     """The next call would take an output within the corpus for a part of it."""
     if isinstance(corpus, (str, Path)):
-        folder = Path(corpus).absolute()
+        folder = expand(corpus).absolute()
         if folder.is_dir() and folder in output.parents:
             raise ValueError(
                 f"output must not lie within the folder of the corpus, {corpus}. "

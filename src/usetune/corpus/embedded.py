@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usetune._utils.digest import digest
+from usetune._utils.paths import expand
 from usetune.corpus.formats.base import EMBEDDING
 from usetune.corpus.manifest import MANIFEST, QUANTIZER, precision_name
 from usetune.corpus.part import embedded_rows, part_path
@@ -46,7 +47,7 @@ class EmbeddedCorpus:
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder | None = None) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = expand(folder).absolute()
         if not (self.folder / MANIFEST.file).is_file():
             raise FileNotFoundError(
                 f"folder must be the output of embed_corpus, with a {MANIFEST.file}. "

@@ -14,6 +14,7 @@ from typing import Any
 
 from usetune._utils.files import check_new, clean, is_new, replacing
 from usetune._utils.manifest import ManifestError, ManifestFormat
+from usetune._utils.paths import expand
 from usetune._utils.versions import package_versions
 
 LISTING = "usetune.json"
@@ -60,7 +61,7 @@ def new_folder(
             f"an encoder is saved as a folder, not as a file. Received: {filepath}"
         )
     if overwrite:
-        _check_replaceable(Path(filepath))
+        _check_replaceable(expand(filepath))
     else:
         check_new(filepath)
     with replacing(filepath, overwrite) as folder:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from usetune._utils.paths import expand
 from usetune.encoders.archives import download_archive
 from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.checkpoint import load_transformer
@@ -81,7 +82,7 @@ def load_encoder(
         _refuse(options, handle)
     if origin == "wheel":
         return load_pretrained()
-    folder = Path(_DOWNLOADS[origin](handle) if origin else handle).absolute()
+    folder = expand(_DOWNLOADS[origin](handle) if origin else handle).absolute()
     try:
         return _load(folder, handle, options)
     except (OSError, ValueError) as error:
@@ -111,7 +112,7 @@ def _origin(handle: str) -> str:
         return scheme
     if handle == USE_MULTILINGUAL:
         return "wheel"
-    if handle and Path(handle).is_dir():
+    if handle and expand(handle).is_dir():
         return ""
     is_kaggle = KAGGLE_HANDLE.fullmatch(handle)
     hint = f". Did you mean {KAGGLE + handle!r}?" if is_kaggle else ""

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that text SavedModels use
 
+from usetune._utils.paths import expand
 from usetune.encoders.base import Encoder
 from usetune.similarity import unit_length
 
@@ -38,7 +39,7 @@ class SavedModelEncoder(Encoder):
         import tensorflow_hub
 
         super().__init__(**kwargs)
-        self.folder = str(folder)
+        self.folder = str(expand(folder))
         try:
             loaded = tensorflow_hub.load(self.folder)
         except (OSError, ValueError, tf.errors.OpError) as error:

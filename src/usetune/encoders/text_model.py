@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from usetune._utils.files import replacing
+from usetune._utils.files import check_new, replacing
 from usetune._utils.process import check_process
 from usetune._utils.text import utf8
 
@@ -123,13 +123,12 @@ class TextModel(keras.Model):
             format: "tf_saved_model"; other formats of Keras hold no strings.
 
         Raises:
-            FileExistsError: if ``filepath`` exists.
+            FileExistsError: if ``filepath`` exists and is not an empty folder.
             ValueError: if ``format`` is another.
         """
         if format != "tf_saved_model":
             raise ValueError(f"format must be 'tf_saved_model'. Received: {format!r}")
-        if Path(filepath).exists():
-            raise FileExistsError(f"export() creates a new folder; {filepath} exists")
+        check_new(filepath)
         saved = tf.train.Checkpoint()
         saved.resources = list(self.resources)
         saved.variables = [variable.value for variable in self.variables]

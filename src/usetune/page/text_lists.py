@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from usetune._utils.paths import expand
 from usetune.data.columns import refuse_cells
 from usetune.data.tables import read_table
 
@@ -95,7 +96,7 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
         OSError: if the file cannot be read.
         ValueError: naming the file, and the column or line at fault.
     """
-    path = Path(path)
+    path = expand(path)
     content = path.read_bytes()
     if not content.strip():
         raise ValueError(f"{path.name} is empty")

@@ -9,6 +9,7 @@ import pandas as pd
 from tensorboard.plugins.projector import ProjectorConfig, visualize_embeddings
 
 from usetune._utils.files import check_new, replacing
+from usetune._utils.paths import expand
 from usetune._utils.warn import warn
 from usetune.plots.drawing import finite, shown
 
@@ -46,7 +47,7 @@ def export_projector(
             point there, and a tab ends a cell.
     """
     _check(texts, embeddings, metadata)
-    folder = Path(folder)
+    folder = expand(folder)
     check_new(folder)
     lines = _metadata_lines(texts, metadata)
     config = ProjectorConfig()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from usetune._utils.paths import expand
 from usetune.encoders.base import Encoder
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.protocols import Evaluator
@@ -135,7 +136,7 @@ def fine_tune_soup(
 def _checkpoint_of(number: int, checkpoint: str | Path | None) -> Path | None:
     if checkpoint is None:
         return None
-    path = Path(checkpoint)
+    path = expand(checkpoint)
     return path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from usetune._utils.extras import require
+from usetune._utils.paths import expand
 from usetune.encoders.bert.model import POOLINGS, TransformerEncoder
 from usetune.encoders.bert.network import ACTIVATIONS, as_stored, stored_names
 from usetune.encoders.bert.tokenizer import SPECIAL, WordPieceTokenizer
@@ -52,7 +53,7 @@ def load_transformer(
     """
     for package in ("keras_hub", "safetensors"):
         require(package, "bert", "a BERT checkpoint")
-    folder = Path(folder)
+    folder = expand(folder)
     try:
         return _read(folder, pooling, max_length, files)
     except ValueError as error:
