@@ -9,7 +9,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup run test coverage page notebooks bench docs dist lint format clean
+.PHONY: help setup run test coverage page notebooks bench kills docs dist lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@
+
+kills: setup ## kill calls at random moments, call again, and compare
+	$(BIN)/python tools/kills.py
 
 docs: setup ## build the site in build/docs, warnings as errors
 	$(BIN)/python -m sphinx -q -W --keep-going -c docs . build/docs
