@@ -125,8 +125,10 @@ def test_progress_bar_on_long_work_only(base, monkeypatch, capfd):
 
 
 def test_export_does_not_overwrite(small, tmp_path):
+    (tmp_path / "file").write_text("kept")
     with pytest.raises(FileExistsError, match=str(tmp_path)):
         small.export(tmp_path)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_only_saved_models_are_exported(tiny, tmp_path):

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from usetune._utils.json import parse_object
 from usetune._utils.paths import expand
 from usetune.data.columns import require_columns
 from usetune.data.csv_rows import csv_header, csv_rows, full_rows
-from usetune.data.json_lines import parse_object
 from usetune.data.parquet import holds_texts, open_parquet, undecodable
 from usetune.data.text_files import lines_of, open_lines
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
+from usetune._utils.json import parse_object
 from usetune.corpus.formats.base import (
     Range,
     Reader,
@@ -16,7 +17,6 @@ from usetune.corpus.formats.base import (
     part_bytes,
 )
 from usetune.corpus.job import Part
-from usetune.data.json_lines import parse_object
 from usetune.data.text_files import lines_of, open_lines
 
 # Integers up to here are floating numbers too.
