@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from usetune import angular_similarity, cosine_similarity
@@ -26,3 +27,9 @@ def test_cosine_of_a_zero_vector_is_zero():
 )
 def test_angular_similarity(cosine, expected):
     np.testing.assert_allclose(angular_similarity(np.float64(cosine)), expected, 1e-15)
+
+
+def test_angular_similarity_of_other_numbers():
+    similarity = angular_similarity(pd.Series([0, 1]))
+    assert similarity.dtype == "float64" and similarity.numpy().tolist() == [0.5, 1]
+    assert angular_similarity(0.0) == 0.5

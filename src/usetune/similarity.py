@@ -43,11 +43,15 @@ def angular_similarity(cosine: Any) -> Any:
     (`usetune.similarity.AngularSimilarity` does).
 
     Args:
-        cosine: float array, tensor or number; rounding beyond [-1, 1] is cut off.
+        cosine: array, tensor or number; rounding beyond [-1, 1] is cut off.
 
     Returns:
-        Tensor of the same shape and dtype (float32 for a Python number), in [0, 1].
+        Tensor of the same shape and dtype (float32 for a Python float, float64 for
+        integers), in [0, 1].
     """
+    cosine = ops.convert_to_tensor(cosine)
+    if not keras.backend.is_float_dtype(cosine.dtype):
+        cosine = ops.cast(cosine, "float64")
     return 1 - ops.arccos(ops.clip(cosine, -1.0, 1.0)) / 3.141592653589793
 
 

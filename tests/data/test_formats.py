@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from usetune import load_pairs, suggest_loss
+from usetune.data import pairs_from_triplets, triplets_from_classes
 from usetune.data.formats import FORMATS, check_rows, format_of
+from usetune.training import TrainingSet
 
 TABLES = {
     "scored pairs": {"base": ["a", "b"], "ref": ["c", "d"], "similarity": [0, 0.5]},
@@ -109,3 +112,19 @@ def test_no_rows():
     table = pd.DataFrame(TABLES["triplets"]).iloc[:0]
     with pytest.raises(ValueError, match="table has no rows"):
         check_rows(table, format_of(table), "table")
+
+
+@pytest.mark.parametrize("pairs", [[("a", "b", 1)], {"base": ["a"]}, "pairs.csv", None])
+@pytest.mark.parametrize(
+    "take",
+    [format_of, TrainingSet, suggest_loss, pairs_from_triplets, triplets_from_classes],
+)
+def test_what_is_no_table(take, pairs):
+    received = f"Received: {type(pairs).__name__}"
+    with pytest.raises(TypeError, match=rf"must be a DataFrame: .*\. {received}"):
+        take(pairs)
+
+
+def test_a_list_of_rows_is_no_file():
+    with pytest.raises(TypeError, match="pandas.DataFrame.rows, .* Received: list"):
+        load_pairs([("a", "b", 1)])

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -394,9 +395,18 @@ def test_faults(options, message):
         mine(LINE, PAIRS, CORPUS, **options)
 
 
+def test_a_corpus_of_any_sequence():
+    expected = mine(LINE, PAIRS, CORPUS)
+    for corpus in (np.array(CORPUS), pd.Series(CORPUS), pa.array(CORPUS), iter(CORPUS)):
+        pd.testing.assert_frame_equal(mine(LINE, PAIRS, corpus), expected)
+
+
 def test_faults_of_texts():
-    with pytest.raises(TypeError, match="corpus must be a sequence of str.*'t1'"):
-        mine(LINE, PAIRS, "t1")
+    for corpus in ("t1", b"t1", pd.DataFrame({"t1": ["t2"]}), {"t1": "t2"}, {"t1"}):
+        with pytest.raises(
+            TypeError, match="corpus: texts must be .* Write "
+        ):
+            mine(LINE, PAIRS, corpus)
     with pytest.raises(ValueError, match=r"pairs lacks the columns \['positive'\]"):
         mine(LINE, PAIRS[["anchor"]])
     with pytest.raises(ValueError, match="pairs has no rows"):

@@ -1,11 +1,12 @@
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests import ROOT
-from usetune import fine_tune, losses, suggest_loss
+from usetune import fine_tune, load_pairs, losses, suggest_loss
 from usetune.data.formats import FORMATS, format_of
 from usetune.losses import (
     GIST,
@@ -24,7 +25,7 @@ from usetune.training.loss_choice import default_loss
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
 TABLES = {
-    "scored pairs": {"similarity": np.linspace(0, 1, 8)},
+    "scored pairs": {"similarity": np.linspace(0.5, 1, 8)},
     "pairs labelled 0 or 1": {"label": [0, 1] * 4},
     "pairs labelled with a class": {"label": [0, 1, 2, 3] * 2},
     "positive pairs": {},
@@ -65,6 +66,40 @@ def test_suggestion(name):
     assert lines[1].startswith(f"- {first.__name__}: ")
     assert len(lines) == 1 + len(suggestion.losses)
     assert isinstance(default_loss(table(name), format_of(table(name))), first)
+
+
+@pytest.mark.parametrize(
+    ("loss", "warns"), [(None, True), ("mean_absolute_error", True), (CoSENT(), False)]
+)
+def test_a_scale_of_scores_matters_to_losses_of_angles(loss, warns):
+    pairs = table("scored pairs").assign(similarity=[0, 1] * 4)
+    expected = pytest.warns(UserWarning, match="pairs own: 4 of 8 similarities")
+    with expected if warns else nullcontext():
+        TrainingSet(pairs, loss=loss, name="own")
+
+
+def test_gaps_between_labels():
+    pairs = table("pairs labelled with a class").assign(label=[3, 1_000_000] * 4)
+    message = r"2 different labels up to 1000000, for a classifier of 1,000,001 classes"
+    with pytest.raises(ValueError, match=f"{message}.*pandas.factorize") as caught:
+        TrainingSet(pairs)
+    code = re.search(r"pairs\['label'\] = .*?\[0\]", str(caught.value))
+    exec(code[0], {"pandas": pd, "pairs": pairs})
+    TrainingSet(pairs)
+    # Who says how many classes there are knows of those that do not occur.
+    few = pairs.assign(label=[3, 9] * 4)
+    assert TrainingSet(few, loss=Softmax(10)).loss.classes == 10
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("1.0", "0 or 1"), ("2.0", "with a class")]
+)
+def test_labels_are_recognised_however_written(tmp_path, label, name):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"base,ref,label\na,b,0.0\nc,d,{label}\n")
+    pairs = load_pairs(path)
+    assert pairs.attrs["format"].endswith(name)
+    assert suggest_loss(pairs).format == pairs.attrs["format"]
 
 
 def test_angles_need_negatives():

@@ -12,7 +12,7 @@ from usetune.training.training_set import TrainingSet
 def scored(count, prefix="s"):
     texts = [f"{prefix}{number}" for number in range(count)]
     return pd.DataFrame(
-        {"base": texts, "ref": texts, "similarity": np.arange(count) / count}
+        {"base": texts, "ref": texts, "similarity": 0.5 + np.arange(count) / count / 2}
     )
 
 
@@ -48,7 +48,7 @@ def test_each_pass_holds_every_example_once_with_its_target():
         assert texts.shape == (10, 2) and target.shape == (10, 1)
         rows = [int(text[1:]) for text in texts[:, 0]]
         assert sorted(rows) == list(range(10))
-        np.testing.assert_allclose(target[:, 0], np.array(rows) / 10)
+        np.testing.assert_allclose(target[:, 0], 0.5 + np.array(rows) / 20)
         orders.append(rows)
     assert orders[0] != orders[1]
 

@@ -30,6 +30,18 @@ def utf8(texts: Iterable[str]) -> list[bytes]:
     return [_utf8_text(text, position) for position, text in enumerate(elements)]
 
 
+def checked_texts(texts: Iterable[str], source: str) -> list[str]:
+    """The texts of any sequence that `utf8` takes.
+
+    Raises:
+        TypeError: as `utf8`, naming ``source``.
+    """
+    try:
+        return [text.decode() for text in utf8(texts)]
+    except TypeError as error:
+        raise TypeError(f"{source}: {error}") from None
+
+
 def _instead(texts: Any) -> str | None:
     """What to write instead of a value whose elements are not texts in an order."""
     names = getattr(texts, "column_names", getattr(texts, "columns", None))

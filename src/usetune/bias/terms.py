@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from usetune._utils.text import checked_texts
 from usetune.data import sources
-from usetune.evaluation.inputs import checked_texts, embed
+from usetune.evaluation.inputs import embed
 from usetune.protocols import TextEncoder
 from usetune.similarity import unit_length
 

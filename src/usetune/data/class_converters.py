@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.checks import check_at_least
-from usetune.data.columns import require_columns
+from usetune.data.columns import refuse_cells, require_columns
 from usetune.data.converters import converted
 from usetune.data.formats import CLASSES, TRIPLETS, Format, check_rows
 
@@ -136,12 +136,8 @@ def _by_class(texts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     table = require_columns(texts, "texts", CLASSES.columns)
     checked = check_rows(table[["text"]], Format(CLASSES.name, ("text",)), "texts")
     table = checked.assign(label=table["label"])
-    unlabelled = np.flatnonzero(table["label"].isna())
-    if unlabelled.size:
-        raise ValueError(
-            f"texts, column label: expected a class. Received in {len(unlabelled)} of "
-            f"{len(table)} rows: none in row {unlabelled[0] + 1}"
-        )
+    labels = table["label"]
+    refuse_cells(labels, labels.isna().to_numpy(), "texts", "a class")
     distinct = table.drop_duplicates()
     single = distinct[~distinct["text"].duplicated(keep=False)].copy()
     single["class"] = pd.factorize(single["label"])[0]

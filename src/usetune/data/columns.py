@@ -64,6 +64,16 @@ def check_columns(
     )
 
 
+def check_table(table: object, source: str) -> None:
+    """Raise TypeError if what should be a DataFrame is something else."""
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            f"{source} must be a DataFrame: usetune.load_pairs(path) reads one, and "
+            "pandas.DataFrame(rows, columns=['base', 'ref', 'similarity']) makes one "
+            f"of rows. Received: {type(table).__name__}"
+        )
+
+
 def as_number(cell: Any) -> float:
     """The number that a cell is, or that is written in it; NaN if it is none.
 
@@ -94,8 +104,10 @@ def require_columns(
         names: new names for columns of the table; None where nobody can give any.
 
     Raises:
+        TypeError: if it is no DataFrame.
         ValueError: naming ``source`` and the columns that it lacks, or has twice.
     """
+    check_table(table, source)
     check_columns(table.columns, source, [*(names or {})])
     table = table.rename(columns=names or {})
     hint = "" if names is None else "; names={'title': 'anchor'} renames a column"

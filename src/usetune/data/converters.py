@@ -74,8 +74,7 @@ def positive_pairs_from_labelled(pairs: pd.DataFrame) -> pd.DataFrame:
         ValueError: if ``pairs`` lacks a column, has no rows, an empty cell, a label
             other than 0 and 1, or no label 1.
     """
-    table = require_columns(pairs, "pairs", BINARY.columns)
-    table = check_rows(table, BINARY, "pairs")
+    table = check_rows(pairs, BINARY, "pairs")
     kept = table[table["label"] == 1]
     if kept.empty:
         raise ValueError("pairs must have the label 1 in some row. Received: only 0")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from usetune.data.columns import as_number, check_columns, refuse_cells
+from usetune.data.columns import as_number, check_columns, check_table, refuse_cells
+from usetune.data.scales import scale_hint
 
 # What names the thing, or the group of things, that texts are about.
 GROUP_COLUMNS = ("occupation", "group")
@@ -56,6 +57,7 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
         ValueError: if no format fits, several do, or the one named does not, or two
             columns have one name.
     """
+    check_table(table, "pairs")
     check_columns(table.columns, "pairs")
     named = [format for format in FORMATS if name in (None, format.name)]
     if not named:
@@ -101,6 +103,7 @@ def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame
             that is not a whole number from 0 (`BINARY`: 0 or 1). Booleans, times and
             durations are no numbers.
     """
+    check_table(table, source)
     check_columns(table.columns, source, format.columns)
     if not len(table):
         raise ValueError(f"{source} has no rows")
@@ -117,6 +120,8 @@ def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame
     for name in names:
         expected, are_right = rules.get(name, _TEXT)
         wrong = ~np.asarray(are_right(checked[name]), bool)
+        if name == "similarity":
+            expected += scale_hint(checked[name])
         refuse_cells(table[name], wrong, source, expected)
     return checked.astype({"label": "int64"}) if "label" in checked else checked
 

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from usetune._utils.checks import check_at_least, check_choice
-from usetune.data.columns import require_columns
+from usetune._utils.text import checked_texts
 from usetune.data.converters import converted
-from usetune.data.formats import GROUP_COLUMNS, POSITIVE, check_rows
+from usetune.data.formats import GROUP_COLUMNS, POSITIVE, Format, check_rows
 from usetune.data.mining_limits import MiningLimits
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest
@@ -72,25 +72,24 @@ def mine_hard_negatives(
         count once. `counts` has what was found and what was dropped.
 
     Raises:
-        TypeError: if ``corpus`` is a single string.
+        TypeError: if ``corpus`` is a table, a mapping, one text or else no sequence of
+            texts, see `usetune.Encoder.encode`.
         ValueError: if an argument is out of range, or ``pairs`` lacks a column, has no
             rows or an empty cell.
     """
     check_at_least("count", count)
     check_choice("sampling", sampling, _SAMPLINGS)
     check_choice("output", output, _OUTPUTS)
-    if isinstance(corpus, str):
-        raise TypeError(f"corpus must be a sequence of str. Received: {corpus!r:.80}")
+    further = [] if corpus is None else checked_texts(corpus, "corpus")
     limits = limits or MiningLimits()
-    pairs = require_columns(pairs, "pairs", POSITIVE.columns)
+    # Without the negatives and the label that the pairs may have.
+    pairs = check_rows(pairs, Format(POSITIVE.name, POSITIVE.columns), "pairs")
     owners = [column for column in GROUP_COLUMNS if column in pairs]
-    pairs = check_rows(pairs[[*POSITIVE.columns, *owners]], POSITIVE, "pairs")
     pairs["query"], queries = pd.factorize(pairs["anchor"])
     # The rows of an anchor come together, where its first one is.
     pairs = pairs.sort_values("query", kind="stable")
     known = pairs.drop_duplicates(["query", "positive"], ignore_index=True)
-    documents = pd.Index([*([] if corpus is None else corpus), *known["positive"]])
-    documents = documents.unique()
+    documents = pd.Index([*further, *known["positive"]]).unique()
     excluded = _excluded(pairs, documents)
     most = max(map(len, excluded))
     last = limits.last_rank(count, most)

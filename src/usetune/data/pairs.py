@@ -58,15 +58,9 @@ def load_pairs(
     is_file = isinstance(source, (str, os.PathLike))
     if is_file:
         path, table = str(source), read_table(source, *columns, names=names or {})
-    elif isinstance(source, pd.DataFrame):
+    else:
         path = "pairs"
         table = require_columns(source, path, *columns, names=names or {})
-    else:
-        raise TypeError(
-            "source must be a path or a DataFrame; pandas.DataFrame(rows, columns="
-            "['base', 'ref', 'similarity']) makes one of rows. "
-            f"Received: {type(source).__name__}"
-        )
     found = format_of(table, format)
     pairs = check_rows(table, found, path)
     if is_file:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from usetune._utils.text import checked_texts
 from usetune.data.formats import BINARY, SCORED, check_rows, format_of
-from usetune.evaluation.inputs import checked_texts, distinct, embed
+from usetune.evaluation.inputs import distinct, embed
 from usetune.evaluation.scores import Scores
 from usetune.protocols import TextEncoder
 from usetune.search.exact import nearest

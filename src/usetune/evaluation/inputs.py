@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from usetune._utils.text import utf8
+from usetune._utils.text import checked_texts
 from usetune.data.columns import require_columns
 from usetune.data.formats import Format, check_rows
 from usetune.protocols import TextEncoder
@@ -43,19 +43,6 @@ def checked_table(data: Sequence[Any], format: Format, source: str) -> pd.DataFr
 def _is_column(given: Any) -> bool:
     is_sequence = isinstance(given, (Sequence, np.ndarray, pd.Series))
     return is_sequence and not isinstance(given, (str, bytes))
-
-
-def checked_texts(texts: Iterable[str], source: str) -> list[str]:
-    """The texts of any sequence.
-
-    Raises:
-        TypeError: naming ``source``, and saying what to write instead, see
-            `usetune._utils.text.utf8`.
-    """
-    try:
-        return [text.decode() for text in utf8(texts)]
-    except TypeError as error:
-        raise TypeError(f"{source}: {error}") from None
 
 
 def distinct(corpus: Iterable[str], least: int = 1) -> pd.Index:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.checks import check_at_least
+from usetune._utils.text import checked_texts
 from usetune._utils.warn import warn
-from usetune.evaluation.inputs import checked_texts, embed
+from usetune.evaluation.inputs import embed
 from usetune.evaluation.ranking import (
     Relevant,
     grades,

@@ -118,9 +118,23 @@ def _fitting(data: pd.DataFrame, format: Format) -> Mapping[type[EmbeddingLoss],
 
 
 def default_loss(data: pd.DataFrame, format: Format) -> EmbeddingLoss:
-    """The first loss of `LOSSES_FOR`, made for the data."""
+    """The first loss of `LOSSES_FOR`, made for the data.
+
+    Raises:
+        ValueError: if a classifier would have more classes without a pair than with.
+    """
     loss = next(iter(LOSSES_FOR[format.name]))
-    return Softmax(int(data["label"].max()) + 1) if loss is Softmax else loss()
+    if loss is not Softmax:
+        return loss()
+    classes, used = int(data["label"].max()) + 1, data["label"].nunique()
+    if classes > 2 * used:
+        raise ValueError(
+            f"labels number the classes from 0. Received: {used} different labels up "
+            f"to {classes - 1}, for a classifier of {classes:,} classes. Number them "
+            "without gaps, pairs['label'] = pandas.factorize(pairs['label'])[0], or "
+            f"give the loss: Softmax({classes})"
+        )
+    return Softmax(classes)
 
 
 def check_loss(loss: EmbeddingLoss, data: pd.DataFrame, format: Format) -> None:

@@ -19,6 +19,7 @@ from usetune.data.formats import (
     format_of,
     text_columns,
 )
+from usetune.data.scales import warn_of_scale
 from usetune.data.splits import split_pairs
 from usetune.losses import (
     AngularError,
@@ -101,6 +102,8 @@ class TrainingSet:
                 validation_data, self.format, "validation_data"
             )
         self.loss = self._loss_for(pairs, loss)
+        if isinstance(innermost(self.loss), AngularError):
+            warn_of_scale(pairs["similarity"], f"pairs {name}".strip())
         self.batch_sampler = self._sampler(batch_sampler)
         is_article = isinstance(self.loss, AngularError)
         self.batch_size = batch_size or (8 if is_article else 128)
