@@ -403,9 +403,7 @@ def test_a_corpus_of_any_sequence():
 
 def test_faults_of_texts():
     for corpus in ("t1", b"t1", pd.DataFrame({"t1": ["t2"]}), {"t1": "t2"}, {"t1"}):
-        with pytest.raises(
-            TypeError, match="corpus: texts must be .* Write "
-        ):
+        with pytest.raises(TypeError, match="corpus: texts must be .* Write "):
             mine(LINE, PAIRS, corpus)
     with pytest.raises(ValueError, match=r"pairs lacks the columns \['positive'\]"):
         mine(LINE, PAIRS[["anchor"]])

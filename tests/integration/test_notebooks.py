@@ -53,3 +53,22 @@ def test_stored_outputs_come_from_the_real_data():
     assert "the article's own pairs" in text and "n = 1440" in text
     for name in NAMES[3:10]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()
+
+
+def test_the_template_reads_a_file_and_leaves_it_alone(tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    rows = [f"nurse {number},cook {number % 5},g{number % 5}" for number in range(20)]
+    text = "\n".join(["name,title,group", *rows])
+    path = folder / "titles.csv"
+    path.write_text(text)
+    cells = json.loads((FOLDER / "your_domain.ipynb").read_text())["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"][:3]
+    names = {"name": "anchor", "title": "positive"}
+    settings = code[1].replace("CSV = None", f"CSV = {str(path)!r}")
+    code[1] = settings.replace("COLUMNS = {}", f"COLUMNS = {names}")
+    found = {}
+    exec("\n".join(code), found)
+    assert len(found["pairs"]) == 20
+    assert path.read_text() == text and [*folder.iterdir()] == [path]
