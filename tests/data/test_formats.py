@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune import load_pairs, suggest_loss
+from usetune import suggest_loss
 from usetune.data import pairs_from_triplets, triplets_from_classes
 from usetune.data.formats import FORMATS, check_rows, format_of
 from usetune.training import TrainingSet
@@ -123,8 +123,3 @@ def test_what_is_no_table(take, pairs):
     received = f"Received: {type(pairs).__name__}"
     with pytest.raises(TypeError, match=rf"must be a DataFrame: .*\. {received}"):
         take(pairs)
-
-
-def test_a_list_of_rows_is_no_file():
-    with pytest.raises(TypeError, match="pandas.DataFrame.rows, .* Received: list"):
-        load_pairs([("a", "b", 1)])

@@ -275,7 +275,7 @@ def test_a_data_frame_with_odd_columns():
 
 @pytest.mark.parametrize("source", [[("a", "b", 0.5)], {"base": ["a"]}, b"a.csv", None])
 def test_what_is_no_table(source):
-    with pytest.raises(TypeError, match=r"path or a DataFrame.*DataFrame\(rows, col"):
+    with pytest.raises(TypeError, match=r"load_pairs\(path\).*DataFrame\(rows, col"):
         load_pairs(source)
 
 

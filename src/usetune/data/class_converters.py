@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from usetune._utils.checks import check_at_least
+from usetune._utils.warn import warn
 from usetune.data.columns import refuse_cells, require_columns
 from usetune.data.converters import converted
 from usetune.data.formats import CLASSES, TRIPLETS, Format, check_rows
@@ -105,6 +106,11 @@ def positive_pairs_from_classes(
         raise ValueError(
             f"per_class must be given for more than {_MOST_PAIRS:,} pairs; these "
             f"classes make {possible:,}. Received: None"
+        )
+    if np.count_nonzero(totals) == 1:
+        warn(
+            "texts: all pairs are of one class, so that in a batch of them no text is "
+            "a negative of another: in-batch losses learn nothing"
         )
     generator = np.random.default_rng(seed)
     couples = [

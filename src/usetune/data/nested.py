@@ -1,5 +1,7 @@
 """Rows whose cells are lists of texts, taken apart."""
 
+from itertools import cycle, islice
+
 import numpy as np
 import pandas as pd
 
@@ -45,16 +47,12 @@ def unnested(table: pd.DataFrame, per_row: int | None, source: str) -> pd.DataFr
     sizes = np.array([[*map(len, own)] for own in cells.values()])
     asked = np.where(sizes.min(axis=0) > 0, sizes.max(axis=0), 0)
     kept = asked if per_row is None else np.minimum(asked, per_row)
-    rows = np.repeat(np.arange(len(table)), kept)
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(kept) - kept, kept)
-    pairs = list(zip(rows, places, strict=True))
-    texts = {
-        name: [own[row][place % len(own[row])] for row, place in pairs]
-        for name, own in cells.items()
-    }
-    result = table.iloc[rows].assign(**texts)
+    for name, own in cells.items():
+        both = zip(own, kept, strict=True)
+        cells[name] = [[*islice(cycle(texts), size)] for texts, size in both]
     if table.index.name != "line":
-        result.index = pd.Index(rows + 1, name="row")
+        table = table.set_axis(pd.RangeIndex(1, len(table) + 1, name="row"))
+    result = table.assign(**cells)[kept > 0].explode(nested)
     empty = int((asked == 0).sum())
     if empty:
         warn(f"{source}: {empty} of {len(table)} rows have no text in one of {nested}")
@@ -62,8 +60,8 @@ def unnested(table: pd.DataFrame, per_row: int | None, source: str) -> pd.DataFr
         "rows": len(table),
         "left out, without texts": empty,
         "examples of them": int(asked.sum()),
-        "left out by per_row": int(asked.sum()) - len(rows),
-        "examples": len(rows),
+        "left out by per_row": int(asked.sum()) - len(result),
+        "examples": len(result),
     }
     return with_counts(result, numbers)
 

@@ -47,7 +47,8 @@ def split_pairs(
         raise ValueError(
             f"how={how!r} needs the column {column!r}. Received: {list(pairs.columns)}"
         )
-    held_out = draw(pairs, validation_split, np.random.default_rng(seed))
+    rows = draw(pairs, validation_split, np.random.default_rng(seed))
+    held_out = np.isin(np.arange(len(pairs)), rows)
     left_out = np.zeros(len(pairs), dtype=bool)
     if how == "group":
         left_out = _shares_a_text(pairs, held_out) & ~held_out
@@ -69,7 +70,7 @@ def split_pairs(
 
 
 def _tail(pairs: pd.DataFrame, share: float, _: np.random.Generator) -> np.ndarray:
-    return np.arange(len(pairs)) >= int(len(pairs) * (1 - share))
+    return np.arange(int(len(pairs) * (1 - share)), len(pairs))
 
 
 def _stratified(
@@ -83,9 +84,7 @@ def _stratified(
     order = order[np.argsort(third, kind="stable")]
     count = len(pairs) - int(len(pairs) * (1 - share))
     steps = (np.arange(count) + 0.5) * len(pairs) / max(count, 1)
-    held_out = np.zeros(len(pairs), dtype=bool)
-    held_out[order[steps.astype(int)]] = True
-    return held_out
+    return order[steps.astype(int)]
 
 
 def _groups(
@@ -93,7 +92,7 @@ def _groups(
 ) -> np.ndarray:
     groups = np.unique(pairs["group"].to_numpy())
     drawn = generator.permutation(groups)[: round(len(groups) * share)]
-    return pairs["group"].isin(drawn).to_numpy()
+    return np.flatnonzero(pairs["group"].isin(drawn))
 
 
 def _couples(
@@ -109,11 +108,10 @@ def _couples(
     couple = shuffled.astype(str) + " " + (place // 2).astype(str)
     couples = couple[coupled].unique()
     drawn = generator.permutation(couples)[: round(len(pairs) * share / 2)]
-    held_out = np.zeros(len(pairs), dtype=bool)
-    held_out[shuffled.index[couple.isin(drawn) & coupled]] = True
-    return held_out
+    return shuffled.index[couple.isin(drawn) & coupled].to_numpy()
 
 
+# The function that draws the rows to hold out, and the column that it needs.
 _SPLITS = {
     "stratified": (_stratified, None),
     "couples": (_couples, "label"),

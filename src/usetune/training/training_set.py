@@ -101,7 +101,10 @@ class TrainingSet:
             validation_data = check_rows(
                 validation_data, self.format, "validation_data"
             )
-        self.loss = self._loss_for(pairs, loss)
+        if loss is None:
+            loss = default_loss(pairs, self.format)
+        self.loss = AngularError(loss) if isinstance(loss, str) else loss
+        check_loss(self.loss, pairs, self.format)
         if isinstance(innermost(self.loss), AngularError):
             warn_of_scale(pairs["similarity"], f"pairs {name}".strip())
         self.batch_sampler = self._sampler(batch_sampler)
@@ -173,16 +176,6 @@ class TrainingSet:
         settings += [self.batch_sampler, self.batch_size]
         return digest([self.training, self.validation, targets, settings])
 
-    def _loss_for(
-        self, pairs: pd.DataFrame, loss: EmbeddingLoss | str | None
-    ) -> EmbeddingLoss:
-        if loss is None:
-            loss = default_loss(pairs, self.format)
-        elif isinstance(loss, str):
-            loss = AngularError(loss)
-        check_loss(loss, pairs, self.format)
-        return loss
-
     def _sampler(self, sampler: str | None) -> str:
         is_classes = self.format is CLASSES
         if sampler is None and is_classes:
@@ -203,7 +196,8 @@ class TrainingSet:
             labels = table["label"].to_numpy()
             return lambda generator: batches.by_label(labels, size, generator)
         if self.batch_sampler == "no_duplicates":
-            keys = _keys(table[self.columns])
+            keys = pd.factorize(table[self.columns].to_numpy().ravel())[0]
+            keys = keys.reshape(-1, len(self.columns))
             if subject is not None:
                 keys = np.column_stack([keys, keys.max() + 1 + subject])
             return lambda generator: batches.no_duplicates(keys, size, generator)
@@ -211,11 +205,6 @@ class TrainingSet:
             lengths = sum(table[column].str.len() for column in self.columns).to_numpy()
             return lambda generator: batches.by_length(lengths, size, generator)
         return lambda generator: batches.shuffled(len(table), size, generator)
-
-
-def _keys(texts: pd.DataFrame) -> np.ndarray:
-    """One number for each distinct text, (n, columns)."""
-    return pd.factorize(texts.to_numpy().ravel())[0].reshape(texts.shape)
 
 
 def _subjects(table: pd.DataFrame) -> np.ndarray:
