@@ -105,6 +105,10 @@ def test_intervals():
     assert (table["value"] <= table["high"]).all()
     assert set(table["n"]) == {6} and set(table["positives"]) == {5}
     assert table.loc["mrr@10", "low"] < table.loc["mrr@10", "high"]
+    generator, own = np.random.default_rng(3), scores.by_cluster["between-group"]
+    drawn = [own.iloc[generator.integers(5, size=5)].mean() for _ in range(300)]
+    interval = table.loc["between-group", ["low", "high"]].tolist()
+    assert interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]).tolist())
     pd.testing.assert_frame_equal(table, scores.intervals(samples=300))
 
 
