@@ -113,7 +113,7 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
     first = finished(output)
     assert 3 <= len(first) < 60
     # As if a worker had been killed while it wrote.
-    (output / "parts" / ".part-000059.parquet.x").mkdir()
+    (output / "parts" / ".part-000059.parquet.abcd1234.usetune").mkdir()
     killed = []
 
     def kill():
@@ -231,11 +231,15 @@ def test_csv_files_and_a_call_that_is_cut_short(tmp_path, tiny, monkeypatch, ray
         assert (counts.parts, counts.embedded) == (6, 14)
         first = pd.read_parquet(output / "parts")
         assert first["text"].tolist() == TEXTS[:14]
-        (output / "parts" / "part-000001.parquet").write_bytes(b"")
+        content = bytearray((output / "parts" / "part-000001.parquet").read_bytes())
+        # In the footer: the part cannot be read.
+        content[-20] ^= 1
+        (output / "parts" / "part-000001.parquet").write_bytes(content)
         (output / "parts" / "part-000003.parquet").unlink()
         with pytest.raises(ValueError, match="begun with another corpus"):
             embed_corpus(tiny, files[::-1], output, **asked)
-        embed_corpus(tiny, files, output, **asked)
+        with pytest.warns(UserWarning, match="part-000001 is embedded again"):
+            embed_corpus(tiny, files, output, **asked)
         again = pd.read_parquet(output / "parts")
         assert again["text"].tolist() == TEXTS[:14]
         np.testing.assert_array_equal(
@@ -299,9 +303,9 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
     listing = output / "usetune-corpus.json"
     content = json.loads(listing.read_text())
     for change, message in (
-        ({"version": 2}, "older usetune.*version 2 .*embed the corpus again"),
-        ({"version": 4}, "newer usetune"),
-        ({"parts": [{}]}, "is damaged"),
+        ({"version": 3}, "older usetune.*version 3 .*embed the corpus again"),
+        ({"version": 5}, "newer usetune"),
+        ({"parts": [{}]}, "the content is not the one that was written"),
         ({"format": "?"}, "must be of the format 'usetune-corpus'"),
     ):
         listing.write_text(json.dumps(content | change))

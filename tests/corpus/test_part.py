@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job, Part
-from usetune.corpus.part import embed_part, part_counts, part_path, rejected_path
+from usetune.corpus.manifest import Plan, Request
+from usetune.corpus.part import (
+    embed_part,
+    finish,
+    is_whole,
+    parquet_name,
+    rejected_name,
+)
 from usetune.search.quantization import Quantizer
 
 # Line breaks of all kinds, quotes and commas among them; no text of UTF-8 lacks.
@@ -53,15 +60,14 @@ def embed(files, folder, rows_per_part=3, precision="float32", column="text"):
     output = folder / "output"
     types, parts = cut(files, column, rows_per_part)
     job = Job(column, types, precision, output, folder / "work")
-    rows, rejected, counts = [], [], []
+    rows, rejected = [], []
     for part in parts:
         embed_part(part, job, Hashing())
-        counts.append(part_counts(part, output))
-        rows += pq.read_table(part_path(output, part)).to_pylist()
-        if rejected_path(output, part).exists():
-            lines = rejected_path(output, part).read_text("utf-8").splitlines()
+        rows += pq.read_table(output / parquet_name(part)).to_pylist()
+        if (output / rejected_name(part)).exists():
+            lines = (output / rejected_name(part)).read_text("utf-8").splitlines()
             rejected += map(json.loads, lines)
-    assert np.sum(counts, axis=0).tolist() == [len(rows), len(rejected)]
+    assert sum(part.rows for part in parts) == len(rows) + len(rejected)
     return parts, rows, rejected
 
 
@@ -179,7 +185,8 @@ def test_json_lines_of_mixed_types(tmp_path):
         assert all("not JSON in UTF-8" in reasons[row] for row in (4, 6, 7))
         assert rejected[0]["content"] == '{"text": 5, "n": 2}'
         schemas = {
-            str(pq.read_schema(part_path(folder / "output", part))) for part in parts
+            str(pq.read_schema(folder / "output" / parquet_name(part)))
+            for part in parts
         }
         assert len(schemas) == 1
 
@@ -213,7 +220,7 @@ def test_precisions(tmp_path, precision):
         precision = Quantizer(precision).fit(embeddings)
         expected = precision.quantize(embeddings)
     parts, _, _ = embed([path], tmp_path, 30, precision)
-    tables = [pq.read_table(part_path(tmp_path / "output", part)) for part in parts]
+    tables = [pq.read_table(tmp_path / "output" / parquet_name(part)) for part in parts]
     column = pa.concat_tables(tables)["embedding"].combine_chunks()
     found = column.flatten().to_numpy().reshape(expected.shape)
     np.testing.assert_array_equal(found, expected)
@@ -226,7 +233,7 @@ def test_parts_without_a_text(tmp_path):
     parts, rows, rejected = embed([path], tmp_path, 2)
     assert len(parts) == 2 and len(rows) == 1 and len(rejected) == 3
     kinds = {
-        str(pq.read_schema(part_path(tmp_path / "output", part)).field("embedding"))
+        str(pq.read_schema(tmp_path / "output" / parquet_name(part)).field("embedding"))
         for part in parts
     }
     assert len(kinds) == 1
@@ -239,20 +246,44 @@ def test_done_again_a_part_is_the_same(tmp_path):
     contents = []
     for _ in range(2):
         embed_part(part, job, Hashing())
-        files = [part_path(tmp_path, part), rejected_path(tmp_path, part)]
+        files = [tmp_path / name(part) for name in (parquet_name, rejected_name)]
         contents.append([file.read_bytes() for file in files])
     assert contents[0] == contents[1]
-    assert part_counts(part, tmp_path) == (1, 1)
 
 
-def test_lost_rows_are_found(tmp_path):
+def test_a_part_that_is_not_whole(tmp_path):
+    """While others are embedded, and when all are."""
     path = write(tmp_path / "a.jsonl", [{"text": "a"}, {"text": 1}])
     types, (part,) = cut([path], "text", 5)
     job = Job("text", types, "float32", tmp_path, tmp_path)
+    plan = Plan(Request([], "text", "float32", "", 5), 2, types, [part])
+    assert not is_whole(part, plan, tmp_path)
     embed_part(part, job, Hashing())
-    rejected_path(tmp_path, part).unlink()
-    with pytest.raises(RuntimeError, match="must be 2 rows. Received: 1 and 0"):
-        part_counts(part, tmp_path)
+    for is_finished in (False, True):
+        finished = finish(plan, tmp_path) if is_finished else plan
+        assert is_whole(part, finished, tmp_path)
+        for name in (parquet_name(part), rejected_name(part)):
+            content = (tmp_path / name).read_bytes()
+            for place in (0, len(content) // 2, len(content) - 6):
+                flipped = bytearray(content)
+                flipped[place] ^= 1
+                for changed in (flipped, content[:place], content + b"x"):
+                    (tmp_path / name).write_bytes(changed)
+                    message = (
+                        f"{name} is not the file .*; part-000000 is embedded again"
+                    )
+                    with pytest.warns(UserWarning, match=message):
+                        assert not is_whole(part, finished, tmp_path)
+            (tmp_path / name).unlink()
+            assert not is_whole(part, finished, tmp_path)
+            (tmp_path / name).write_bytes(content)
+    assert (finished.rows, part.rows) == ([1], 2)
+
+
+def test_a_file_with_fewer_rows_than_it_had(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"text": "a"}, {"text": 1}])
+    types, (part,) = cut([path], "text", 5)
+    job = Job("text", types, "float32", tmp_path, tmp_path)
     Path(path).write_text('{"text": "a"}\n')
     with pytest.raises(ValueError, match="a.jsonl has changed.*Received: 1"):
         embed_part(part, job, Hashing())

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,19 @@ from tests.fakes.tiny_encoder import TinyEncoder
 from usetune.corpus import EmbeddedCorpus, build_index, load_index, recall_table
 from usetune.corpus.files import cut
 from usetune.corpus.job import Job
-from usetune.corpus.manifest import Plan, Request, precision_name, write_plan
-from usetune.corpus.part import embed_part
+from usetune.corpus.manifest import MANIFEST, Plan, Request, begin, precision_name
+from usetune.corpus.part import embed_part, finish
 from usetune.encoders.identity import encoder_identity
 from usetune.search import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
 
 WORDS = "senior junior data care nurse cook pastry cloud metal music wood".split()
+
+
+def read(folder):
+    """Each file of a folder, by name."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def titles(count, seed=0):
@@ -36,12 +43,14 @@ def write_corpus(source, output, encoder, precision, rows_per_part):
         encoder_identity(encoder),
         rows_per_part,
     )
-    write_plan(output, Plan(request, types, parts))
+    plan = Plan(request, encoder.dim, types, parts)
+    begin(output, plan)
     if isinstance(precision, Quantizer):
         precision.save(output / "quantizer.npz")
     job = Job("text", types, precision, output, output / ".usetune-work")
     for part in parts:
         embed_part(part, job, encoder)
+    finish(plan, output)
 
 
 def embedded(folder, texts, encoder, precision="float32"):
@@ -139,7 +148,7 @@ def test_codes_are_decoded(tmp_path, tiny, every, precision):
     np.testing.assert_array_equal(corpus[:], expected)
     if precision != "float16":
         Quantizer(precision.precision).fit(-every).save(corpus.folder / "quantizer.npz")
-        with pytest.raises(ValueError, match="quantizer.npz is not the quantizer of"):
+        with pytest.raises(ValueError, match="quantizer.npz is not the file"):
             EmbeddedCorpus(corpus.folder)
 
 
@@ -149,17 +158,72 @@ def test_what_is_no_finished_corpus_of_this_encoder(output, tmp_path, tiny):
     with pytest.raises(ValueError, match="another encoder"):
         EmbeddedCorpus(output, TinyEncoder(seed=1))
     unfinished = embedded(tmp_path, titles(200), tiny)
-    part = unfinished / "parts" / "part-000002.parquet"
-    content = part.read_bytes()
-    for torn in (b"", content[:-8]):
-        part.write_bytes(torn)
-        with pytest.raises(ValueError, match="lacks 1 of 4 parts, part-000002 first"):
-            EmbeddedCorpus(unfinished)
-    damaged = bytearray(content)
-    damaged[len(content) // 2] ^= 1
-    part.write_bytes(damaged)
-    with pytest.raises(OSError, match="checksum|CRC"):
-        EmbeddedCorpus(unfinished)[128:]
+    plan = MANIFEST.read(unfinished)
+    replace(plan, rows=[], files={}).write(unfinished)
+    (unfinished / "parts" / "part-000002.parquet").unlink()
+    with pytest.raises(ValueError, match="has 3 of 4 parts; the same call of"):
+        EmbeddedCorpus(unfinished)
+
+
+def alterations(files, other):
+    """Bytes for each file of a folder that are not its own."""
+    generator = np.random.default_rng(0)
+    for name, content in files.items():
+        for place in generator.integers(len(content), size=30):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << generator.integers(8)
+            yield name, bytes(flipped)
+        yield from ((name, changed) for changed in (b"", content[:-8], content + b"x"))
+        if other[name] != content:
+            yield name, other[name]
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_whatever_is_changed_is_refused_by_name(tmp_path, tiny, every, precision):
+    other = TinyEncoder(seed=1)
+    quantizers = [precision, precision]
+    if precision == "int8":
+        axes = np.eye(16, dtype="float32")
+        fitted_on = every, np.concatenate([axes, -axes])
+        quantizers = [Quantizer("int8").fit(own) for own in fitted_on]
+    folder = embedded(tmp_path, titles(200), tiny, quantizers[0])
+    (tmp_path / "b").mkdir()
+    others = read(embedded(tmp_path / "b", titles(200), other, quantizers[1]))
+    files = read(folder)
+    first, *_, last = (name for name in files if "part-" in name)
+    table = pq.read_table(folder / first)
+    for altered in (table.take([*range(63, -1, -1)]), pa.concat_tables([table, table])):
+        pq.write_table(altered, folder / first)
+        with pytest.raises(ValueError, match=f"{first} is not the file"):
+            EmbeddedCorpus(folder)[:]
+    for name in (first, last):
+        (folder / name).write_bytes(files[first if name == last else last])
+    with pytest.raises(ValueError, match=f"{first} is not the file"):
+        EmbeddedCorpus(folder)[:]
+    for name in (first, last):
+        (folder / name).write_bytes(files[name])
+    for name, changed in alterations(files, others):
+        (folder / name).write_bytes(changed)
+        # The manifest of the other corpus is whole: what it tells of is not.
+        named = "" if changed == others[name] else name
+        with pytest.raises(ValueError, match=named):
+            EmbeddedCorpus(folder, tiny)[:]
+        (folder / name).write_bytes(files[name])
+    (folder / last).unlink()
+    with pytest.raises(FileNotFoundError, match=f"lacks {last}"):
+        EmbeddedCorpus(folder)
+
+
+def test_parts_are_read_when_they_are_needed(tmp_path, tiny, every):
+    folder = embedded(tmp_path, titles(200), tiny)
+    path = folder / "parts" / "part-000003.parquet"
+    path.write_bytes(b"x" * path.stat().st_size)
+    corpus = EmbeddedCorpus(folder, tiny)
+    np.testing.assert_array_equal(corpus[:192], every[:192])
+    assert len(corpus.rows(np.arange(192))) == 192
+    for read_last in (corpus.__getitem__, corpus.rows):
+        with pytest.raises(ValueError, match="part-000003.parquet is not the file"):
+            read_last(np.array([0, 192]))
 
 
 LOAD = """
@@ -274,13 +338,22 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
         load_index(output, corpus)
     manifest = folder / "usetune-index.json"
     content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(content | {"version": 2}))
+    manifest.write_text(json.dumps(content | {"version": 3}))
     with pytest.raises(ValueError, match="usetune-index.json .*newer usetune"):
         load_index(folder, corpus)
     manifest.write_text(json.dumps(content))
-    path = folder / "index.faiss"
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="no whole index"):
+    build_index(other, tmp_path / "other", "Flat")
+    files, others = read(folder), read(tmp_path / "other")
+    for name, changed in alterations(files, others):
+        # Of the manifest, which has no digest of its own, the other one only.
+        if name == manifest.name and changed != others[name]:
+            continue
+        (folder / name).write_bytes(changed)
+        with pytest.raises(ValueError, match="index.faiss is not the file|made of"):
+            load_index(folder, corpus)
+        (folder / name).write_bytes(files[name])
+    (folder / "index.faiss").unlink()
+    with pytest.raises(ValueError, match="no whole index: .* lacks index.faiss"):
         load_index(folder, corpus)
 
     def refuse(name):

@@ -7,7 +7,7 @@ ill will. What is refused here is told in docs/guides/sharing.md.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -56,16 +56,12 @@ class ManifestFormat(Generic[T]):
 
         Args:
             folder: where it goes.
-            fields: what JSON can hold, by name.
+            fields: what JSON can hold, by name. "files" may be among them, where
+                each has been listed by `entry`.
         """
         content = {"format": self.name, "version": self.version, **fields}
-        if self.lists_files:
-            content["files"] = {
-                name: {
-                    key: measure(folder / name) for key, measure in _MEASURES.items()
-                }
-                for name in _names(folder)
-            }
+        if self.lists_files and "files" not in fields:
+            content["files"] = {name: entry(folder / name) for name in _names(folder)}
         with replacing(folder / self.file) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
@@ -112,7 +108,13 @@ class ManifestFormat(Generic[T]):
             _check_entries(content["files"])
         return self.parse(content)
 
-    def check_files(self, folder: Path, files: Files, only: bool = False) -> None:
+    def check_files(
+        self,
+        folder: Path,
+        files: Files,
+        only: bool = False,
+        measured: Sequence[str] = ("size", "sha256"),
+    ) -> None:
         """Check that the files are the ones that were listed.
 
         Args:
@@ -121,6 +123,7 @@ class ManifestFormat(Generic[T]):
             only: refuse a file that is not listed, too, but for README.md, LICENSE and
                 names that begin with a dot. For folders of which a library reads
                 whatever is there.
+            measured: what is compared; ("size",) reads no file.
 
         Raises:
             FileNotFoundError: naming the file that is missing.
@@ -132,8 +135,8 @@ class ManifestFormat(Generic[T]):
                 raise FileNotFoundError(
                     f"{folder} lacks {name}, which {self.file} lists"
                 )
-            for key, measure in _MEASURES.items():
-                found = measure(path)
+            for key in measured:
+                found = _MEASURES[key](path)
                 if found != expected[key]:
                     raise ValueError(
                         f"{path} is not the file that was saved: expected {key} "
@@ -141,14 +144,19 @@ class ManifestFormat(Generic[T]):
                     )
         others = [
             name
-            for name in _names(folder)
+            for name in (_names(folder) if only else [])
             if name not in {*files, self.file} and not _BESIDE.fullmatch(name)
         ]
-        if only and others:
+        if others:
             raise ValueError(
                 f"{folder} holds {others[:5]}, which {self.file} does not list; move "
                 "them elsewhere"
             )
+
+
+def entry(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file, as a manifest lists them."""
+    return {key: measure(path) for key, measure in _MEASURES.items()}
 
 
 def _names(folder: Path) -> list[str]:

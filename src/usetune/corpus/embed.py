@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 from usetune._utils.paths import expand
 from usetune.corpus.files import corpus_files, cut
@@ -16,11 +17,11 @@ from usetune.corpus.manifest import (
     WORK,
     Plan,
     Request,
+    begin,
     precision_name,
     read_plan,
-    write_plan,
 )
-from usetune.corpus.part import embedded_rows, part_counts
+from usetune.corpus.part import finish, is_whole
 from usetune.corpus.workers import import_ray, pack_encoder, run
 from usetune.encoders.base import Encoder
 from usetune.encoders.identity import encoder_identity
@@ -65,8 +66,9 @@ def embed_corpus(
 
     Ray Data gives the parts to workers. Each worker holds the encoder, and writes a
     Parquet file for a part. When a worker is lost, another one begins its part again,
-    three times at most. After a crash, the same call goes on: it keeps the parts that
-    are there, and embeds the others.
+    three times at most. After a crash, the same call goes on: it keeps the parts whose
+    files are as they were written, and embeds the others; a warning names a changed
+    file.
 
     The output holds
 
@@ -76,7 +78,8 @@ def embed_corpus(
       values are of several types, lists or objects are JSON text;
     - ``rejected/part-000000.jsonl``, …, where there are any: rows that hold no text,
       with file, row (from 1), reason and content;
-    - ``usetune-corpus.json``: what was embedded, by which encoder, in which parts;
+    - ``usetune-corpus.json``: what was embedded, by which encoder, in which parts; and
+      when all are done, size and SHA-256 of each file;
     - ``quantizer.npz``, for codes.
 
     A part that cannot be embedded does not stop the others: the call ends with an error
@@ -136,26 +139,23 @@ def embed_corpus(
         encoder_identity(encoder),
         rows_per_part,
     )
-    plan = read_plan(output, request)
-    is_new = plan is None
-    if plan is None:
-        plan = Plan(request, *cut(list(files), column, rows_per_part))
-    parts = plan.parts
-    missing = [part for part in parts if embedded_rows(part, output) is None]
+    begun = read_plan(output, request)
+    plan = begun or Plan(request, encoder.dim, *cut([*files], column, rows_per_part))
+    parts = tqdm(plan.parts, desc="parts checked", unit="part", delay=3)
+    missing = [part for part in parts if not is_whole(part, plan, output)]
     # An encoder that cannot be saved fails here, and nothing has been written.
     archive = pack_encoder(encoder) if missing else b""
-    if is_new:
-        write_plan(output, plan)
+    if begun is None:
+        begin(output, plan)
     if isinstance(precision, Quantizer):
         precision.save(output / QUANTIZER)
     if missing:
         job = Job(column, plan.types, precision, output, output / WORK)
         run(missing, archive, job, resources)
-    counts = [part_counts(part, output) for part in parts]
-    _clean(output)
-    embedded, rejected = map(sum, zip(*counts, strict=True))
+    embedded = sum(finish(plan, output).rows)
+    rows = sum(part.rows for part in plan.parts)
     seconds = time.monotonic() - started
-    return CorpusCounts(len(parts), embedded + rejected, embedded, rejected, seconds)
+    return CorpusCounts(len(plan.parts), rows, embedded, rows - embedded, seconds)
 
 
 def _check_apart(corpus: str | Path | Sequence[str | Path], output: Path) -> None:
@@ -181,10 +181,3 @@ def _check_precision(precision: str | Quantizer, encoder: Encoder) -> None:
             f"precision must be one of {list(_PRECISIONS)} or a Quantizer. "
             f"Received: {precision!r}"
         )
-
-
-def _clean(output: Path) -> None:
-    """Remove the work folder, and what killed workers left beside their files."""
-    shutil.rmtree(output / WORK, ignore_errors=True)
-    for left in output.glob("*/.part-*"):
-        shutil.rmtree(left, ignore_errors=True)

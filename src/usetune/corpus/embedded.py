@@ -1,4 +1,4 @@
-"""Reading what `usetune.embed_corpus` wrote, and searching in it."""
+"""Reading an embedded corpus, and searching in it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ import pyarrow.parquet as pq
 from usetune._utils.digest import digest
 from usetune._utils.paths import expand
 from usetune.corpus.formats.base import EMBEDDING
-from usetune.corpus.manifest import MANIFEST, QUANTIZER, precision_name
-from usetune.corpus.part import embedded_rows, part_path
+from usetune.corpus.manifest import MANIFEST, QUANTIZER
+from usetune.corpus.part import parquet_name
 from usetune.encoders.base import Encoder
 from usetune.encoders.identity import encoder_identity
 from usetune.search.quantization import Quantizer
 
 
 class EmbeddedCorpus:
-    """An output of `usetune.embed_corpus`: a corpus for `usetune.search.nearest`.
+    """An output of `embed_corpus`: a corpus that `usetune.search.nearest` searches in.
 
     ``nearest(queries, EmbeddedCorpus(folder), 10)`` is an exact search that reads the
     files one after the other; `usetune.corpus.build_index` makes a faster one. Rows are
     numbered from 0 in the order of the files. Rejected rows are not among them.
 
-    Beside what is asked for, memory holds the embeddings of one part.
+    Beside what is asked for, memory holds the embeddings of one part. All sizes of
+    files are compared at once, the SHA-256 of a part when it is read first.
 
     Args:
         folder: the output.
-        encoder: what embeds the queries: it must be the one that embedded the corpus.
-            Default: not checked.
+        encoder: the encoder of the queries. It must be the one that embedded the
+            corpus. Default: not checked.
 
     Attributes:
         folder: absolute path of the output.
@@ -41,9 +42,10 @@ class EmbeddedCorpus:
         identity: SHA-256 of what the corpus was made of.
 
     Raises:
-        FileNotFoundError: if the folder holds no embedded corpus.
-        ValueError: if parts are missing, a file is damaged, or the encoder or the
-            quantizer is another.
+        FileNotFoundError: if the folder holds no embedded corpus, or lacks a file.
+        ValueError: if parts are not embedded yet, a file is not the one that was
+            written, or the encoder is another. A method that reads a part raises this
+            too, where the file has been changed.
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder | None = None) -> None:
@@ -54,37 +56,33 @@ class EmbeddedCorpus:
                 f"Received: {folder}"
             )
         plan = MANIFEST.read(self.folder)
-        request = plan.request
-        paths = [part_path(self.folder, part) for part in plan.parts]
-        found = {part.name: embedded_rows(part, self.folder) for part in plan.parts}
-        counts = [count for count in found.values() if count is not None]
-        if len(counts) < len(paths):
-            missing = [name for name, count in found.items() if count is None]
+        names = [parquet_name(part) for part in plan.parts]
+        if not plan.files:
+            done = sum((self.folder / name).exists() for name in names)
             raise ValueError(
-                f"{folder} lacks {len(missing)} of {len(paths)} parts, {missing[0]} "
-                "first; the same call of embed_corpus as before goes on"
+                f"{folder} has {done} of {len(names)} parts; the same call of "
+                "embed_corpus as before goes on"
             )
-        if encoder is not None and encoder_identity(encoder) != request.encoder:
+        MANIFEST.check_files(self.folder, plan.files, measured=("size",))
+        if encoder is not None and encoder_identity(encoder) != plan.request.encoder:
             raise ValueError(f"{folder} was embedded by another encoder than was given")
-        made_of = {**asdict(request), "types": plan.types, "parts": len(paths)}
-        self.identity = digest(made_of)
+        self.dim = plan.dim
+        self.identity = digest([asdict(plan.request), plan.types, len(names)])
         self._quantizer = None
-        if not request.precision.startswith("float"):
+        if QUANTIZER in plan.files:
+            MANIFEST.check_files(self.folder, {QUANTIZER: plan.files[QUANTIZER]})
             self._quantizer = Quantizer.load(self.folder / QUANTIZER)
-            if precision_name(self._quantizer) != request.precision:
-                raise ValueError(
-                    f"{self.folder / QUANTIZER} is not the quantizer of these codes"
-                )
-        self._paths = paths
-        self._ends = np.cumsum(counts)
+        self._names = names
+        self._columns = [*plan.types]
+        self._unread = {name: plan.files[name] for name in names}
+        self._ends = np.cumsum(plan.rows)
         self._read: tuple[int, np.ndarray] | None = None
-        self.dim = self[:0].shape[1]
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """The embeddings of some rows.
+        """Read the embeddings of some rows.
 
         Args:
             rows: a slice, or an int array of row numbers.
@@ -94,23 +92,19 @@ class EmbeddedCorpus:
             `usetune.search.Quantizer.dequantize`.
 
         Raises:
-            IndexError: if a number is not of a row.
+            IndexError: if there is no row of a number.
         """
         numbers = self._numbers(rows)
-        codes = None
+        embeddings = np.empty((len(numbers), self.dim), np.float32)
         for part, places, own in self._by_part(numbers):
-            found = self._codes(part)[own]
-            if codes is None:
-                codes = np.empty((len(numbers), found.shape[1]), found.dtype)
-            codes[places] = found
-        if codes is None:
-            codes = self._codes(0)[:0]
-        if self._quantizer is None:
-            return codes.astype(np.float32)
-        return self._quantizer.dequantize(codes)
+            codes = self._codes(part)[own]
+            if self._quantizer is not None:
+                codes = self._quantizer.dequantize(codes)
+            embeddings[places] = codes
+        return embeddings
 
     def rows(self, numbers: np.ndarray) -> pd.DataFrame:
-        """The rows of the corpus, without their embeddings.
+        """Read rows of the corpus, without their embeddings.
 
         Args:
             numbers: int array of row numbers, as `usetune.search.nearest` finds them.
@@ -119,15 +113,12 @@ class EmbeddedCorpus:
             DataFrame in the order of ``numbers``, which are its index.
 
         Raises:
-            IndexError: if a number is not of a row.
+            IndexError: if there is no row of a number.
         """
         numbers = self._numbers(numbers)
-        names = pq.read_schema(self._paths[0]).names
-        names.remove(EMBEDDING)
-        tables = [pq.read_table(self._paths[0], columns=names)[:0]]
-        order = [np.empty(0, np.int64)]
+        tables, order = [], []
         for part, places, own in self._by_part(numbers):
-            tables.append(pq.read_table(self._paths[part], columns=names).take(own))
+            tables.append(self._table(part, self._columns).take(own))
             order.append(places)
         table = pa.concat_tables(tables).take(np.argsort(np.concatenate(order)))
         frame = table.to_pandas()
@@ -159,7 +150,8 @@ class EmbeddedCorpus:
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Parts with such rows; where they stand in the numbers, and in the part."""
         parts = np.searchsorted(self._ends, numbers, "right")
-        for part in np.unique(parts):
+        # No rows are read from the first part, for their columns.
+        for part in np.unique(parts) if len(parts) else [0]:
             places = np.flatnonzero(parts == part)
             first = self._ends[part - 1] if part else 0
             yield int(part), places, numbers[places] - first
@@ -169,10 +161,17 @@ class EmbeddedCorpus:
         if self._read is None or self._read[0] != part:
             # The old ones go before the new ones come.
             self._read = None
-            table = pq.read_table(
-                self._paths[part], columns=[EMBEDDING], page_checksum_verification=True
-            )
-            codes = table[EMBEDDING].combine_chunks()
+            codes = self._table(part, [EMBEDDING])[EMBEDDING].combine_chunks()
             shape = len(codes), codes.type.list_size
             self._read = part, codes.flatten().to_numpy().reshape(shape)
         return self._read[1]
+
+    def _table(self, part: int, columns: list[str]) -> pa.Table:
+        """Read columns of a part, which must be the one that was written."""
+        name = self._names[part]
+        if name in self._unread:
+            MANIFEST.check_files(self.folder, {name: self._unread[name]})
+            del self._unread[name]
+        return pq.read_table(
+            self.folder / name, columns=columns, page_checksum_verification=True
+        )

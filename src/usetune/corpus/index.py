@@ -12,19 +12,21 @@ from tqdm import tqdm
 
 from usetune._utils.extras import require
 from usetune._utils.files import check_new, replacing
-from usetune._utils.manifest import ManifestFormat
+from usetune._utils.manifest import Files, ManifestFormat
 from usetune._utils.paths import expand
 from usetune.corpus.embedded import EmbeddedCorpus
 from usetune.search.exact import check_count, check_queries
 
 _INDEX = "index.faiss"
-# Reading it gives the identity of the corpus that the index was made of.
-_MANIFEST: ManifestFormat[str] = ManifestFormat(
+# Reading it gives the identity of the corpus that the index was made of, and the files.
+_MANIFEST: ManifestFormat[tuple[str, Files]] = ManifestFormat(
     "usetune-index",
     "usetune-index.json",
-    1,
+    2,
     ("corpus", "description"),
-    lambda content: content["corpus"],
+    lambda content: (content["corpus"], content["files"]),
+    "build it again",
+    lists_files=True,
 )
 _CONSTRUCTION = "efConstruction=200"
 # Number of embeddings that are added to an index at a time.
@@ -163,14 +165,18 @@ def load_index(filepath: str | Path, corpus: EmbeddedCorpus) -> CorpusIndex:
     Raises:
         ImportError: if FAISS is not installed.
         FileNotFoundError: if there is no such folder.
-        ValueError: if it holds no index, a damaged one, or one of another corpus.
+        ValueError: if it holds no index, a changed one, or one of another corpus.
     """
     faiss = _faiss()
     folder = expand(filepath)
     if not folder.is_dir():
         raise FileNotFoundError(f"filepath must be a folder. Received: {filepath}")
     try:
-        made_of = _MANIFEST.read(folder)
+        made_of, files = _MANIFEST.read(folder)
+        _MANIFEST.check_files(folder, files)
+        # Nothing in the file is longer than the file, whatever it says of itself.
+        size = (folder / _INDEX).stat().st_size
+        faiss.set_deserialization_vector_byte_limit(size)
         index = faiss.read_index(str(folder / _INDEX))
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{filepath} is no whole index: {error}") from error

@@ -1,20 +1,23 @@
-"""What a folder of embeddings was begun with, so that only the same call goes on."""
+"""What a folder of embeddings was begun with, and the files that it holds."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import json
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from usetune._utils.digest import digest
-from usetune._utils.manifest import ManifestFormat
+from usetune._utils.manifest import Files, ManifestFormat
 from usetune.corpus.job import Part
 from usetune.search.quantization import Quantizer
 
-# Of codes.
+# The file of a quantizer that makes codes.
 QUANTIZER = "quantizer.npz"
-# Holds what workers need, until all is done.
+# Folders that are removed when all is done: what workers need, and the digests of the
+# parts that they have finished.
 WORK = ".usetune-work"
+FINISHED = ".usetune-finished"
 # What an interrupted call may leave before it has a plan begins with this.
 _OURS = ".usetune-"
 
@@ -25,10 +28,10 @@ class Request:
 
     Attributes:
         corpus: path, size and time of the last change of each file.
-        column: holds the texts.
-        precision: see `precision_name`.
-        encoder: its identity.
-        rows_per_part: at most so many rows in a part.
+        column: name of the column that holds the texts.
+        precision: the name that `precision_name` gives.
+        encoder: identity of the encoder.
+        rows_per_part: largest number of rows in a part.
     """
 
     corpus: list[list[Any]]
@@ -44,21 +47,31 @@ class Plan:
 
     Attributes:
         request: what was asked for.
-        types: of the columns, by name.
-        parts: of the corpus, in order.
+        dim: components of an embedding.
+        types: types of the columns, by name.
+        parts: parts of the corpus, in order.
+        rows: number of rows with a text in each part; none until all parts are done.
+        files: size and SHA-256 of each file, by name; none until all parts are done.
     """
 
     request: Request
+    dim: int
     types: dict[str, str]
     parts: list[Part]
+    rows: list[int] = field(default_factory=list)
+    files: Files = field(default_factory=dict)
+
+    def write(self, output: Path) -> None:
+        """Write the manifest, which `read_plan` reads."""
+        content = asdict(self)
+        MANIFEST.write(output, {**content, "sha256": _sha256(content)})
 
 
 def precision_name(precision: str | Quantizer) -> str:
     """How a request names what embeddings are stored as."""
     if isinstance(precision, str):
         return precision
-    arrays = [*precision.calibration.values()]
-    return f"{precision.precision} {digest(arrays)}"
+    return f"{precision.precision} {digest([*precision.calibration.values()])}"
 
 
 def read_plan(output: Path, request: Request) -> Plan | None:
@@ -88,18 +101,18 @@ def read_plan(output: Path, request: Request) -> Plan | None:
             )
         return None
     plan = MANIFEST.read(output)
-    for field in fields(request):
-        before, now = getattr(plan.request, field.name), getattr(request, field.name)
+    for name, now in asdict(request).items():
+        before = getattr(plan.request, name)
         if before != now:
             raise ValueError(
-                f"{output} was begun with another {field.name}, and a folder holds "
+                f"{output} was begun with another {name}, and a folder holds "
                 f"one: expected {before!s:.300}. Received: {now!s:.300}"
             )
     return plan
 
 
-def write_plan(output: Path, plan: Plan) -> None:
-    """Write what `read_plan` reads.
+def begin(output: Path, plan: Plan) -> None:
+    """Make the folder of a new corpus, with its plan.
 
     Raises:
         FileExistsError: if another call has begun the folder in the meantime.
@@ -110,24 +123,29 @@ def write_plan(output: Path, plan: Plan) -> None:
             "again"
         )
     output.mkdir(parents=True, exist_ok=True)
-    parts = [asdict(part) for part in plan.parts]
-    MANIFEST.write(
-        output, {**asdict(plan.request), "types": plan.types, "parts": parts}
-    )
+    plan.write(output)
+
+
+def _sha256(content: dict[str, Any]) -> str:
+    return digest(json.dumps(content, sort_keys=True))
 
 
 def _parse(content: dict[str, Any]) -> Plan:
-    request = Request(*(content[field.name] for field in fields(Request)))
-    return Plan(request, content["types"], [Part(**part) for part in content["parts"]])
+    own = {own.name: content[own.name] for own in fields(Plan)}
+    if _sha256(own) != content["sha256"]:
+        raise ValueError("the content is not the one that was written")
+    request, parts = Request(**own["request"]), [Part(**part) for part in own["parts"]]
+    return Plan(**{**own, "request": request, "parts": parts})
 
 
 # Version 2 tells encoders apart by their weights, not by their files; version 3 has the
-# bytes of each part's rows.
+# bytes of each part's rows; version 4 lists all files.
 MANIFEST = ManifestFormat(
     "usetune-corpus",
     "usetune-corpus.json",
-    3,
-    (*(field.name for field in fields(Request)), "types", "parts"),
+    4,
+    ("request", "dim", "types", "parts", "rows", "sha256"),
     _parse,
     "embed the corpus again, in a new folder",
+    lists_files=True,
 )
