@@ -309,7 +309,7 @@ def test_two_workers_codes_and_rejected_rows(tmp_path, small, ray):
         ({"format": "?"}, "must be of the format 'usetune-corpus'"),
     ):
         listing.write_text(json.dumps(content | change))
-        with pytest.raises(ValueError, match=f"usetune-corpus.json .*{message}"):
+        with pytest.raises(ValueError, match=f"usetune-corpus.json: .*{message}"):
             embed_corpus(**asked)
 
 
@@ -318,7 +318,7 @@ def test_faults_before_any_work(parquet, tmp_path, tiny, monkeypatch):
     asked = dict(encoder=tiny, corpus=parquet, output=output, column="text")
     quantizer = Quantizer("int8").fit(np.eye(3, dtype="float32"))
     for change, message in (
-        (dict(column="title"), "lacks the column 'title'"),
+        (dict(column="title"), r"lacks the columns \['title'\]"),
         (dict(column="id"), "must hold texts. Received: type int64"),
         (dict(precision="int4"), "precision must be one of.*Received: 'int4'"),
         (dict(precision=quantizer), "a quantizer of dim 16.*Received: 3"),

@@ -205,7 +205,7 @@ def test_whatever_is_changed_is_refused_by_name(tmp_path, tiny, every, precision
     for name, changed in alterations(files, others):
         (folder / name).write_bytes(changed)
         # The manifest of the other corpus is whole: what it tells of is not.
-        named = "" if changed == others[name] else name
+        named = "output of" if changed == others[name] else name
         with pytest.raises(ValueError, match=named):
             EmbeddedCorpus(folder, tiny)[:]
         (folder / name).write_bytes(files[name])
@@ -339,7 +339,7 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
     manifest = folder / "usetune-index.json"
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"version": 3}))
-    with pytest.raises(ValueError, match="usetune-index.json .*newer usetune"):
+    with pytest.raises(ValueError, match="usetune-index.json: .*newer usetune"):
         load_index(folder, corpus)
     manifest.write_text(json.dumps(content))
     build_index(other, tmp_path / "other", "Flat")
