@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from usetune.evaluation.pair_metrics import with_prefix
 from usetune.evaluation.retrieval import RetrievalEvaluator
+from usetune.evaluation.scores import with_prefix
 from usetune.training.callbacks import BestEpoch, EarlyStopping, EvaluatorCallback
 from usetune.training.siamese import build_siamese
 
@@ -76,6 +76,24 @@ def test_figures_of_one_name_are_refused(tiny):
             callback.on_epoch_end(0, {"loss": 0.5})
     with pytest.raises(ValueError, match=r"twice: \['x'\]"):
         BestEpoch(tiny, measures, stopping, {"loss": 1.0})
+
+
+@pytest.mark.parametrize("guard", [{}, {"x": 0.0}])
+def test_evaluators_that_fail_cost_no_epoch(tiny, guard):
+    """The third epoch is not measured, so that the second is the best."""
+    measure = Scripted("x", [0.1, 0.2, 0.3])
+    best = BestEpoch(
+        tiny, [measure], EarlyStopping("val_loss", guard=guard), {"loss": 9.0}
+    )
+    best.set_model(keras.Sequential())
+    best.on_epoch_end(0, {"val_loss": 3.0})
+    best.on_epoch_end(1, {"val_loss": 2.0})
+    with pytest.warns(UserWarning, match="epoch 3: the evaluators failed"):
+        best.on_epoch_end(2, {"val_loss": 4.0 if not guard else 1.0})
+    assert best.kept.epoch == 2
+    history = best.history()
+    assert history["x"].tolist()[:3] == [0.1, 0.2, 0.3]
+    assert np.isnan(history["x"][3]) and history["val_loss"][3]
 
 
 def test_named():

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -172,6 +173,58 @@ def test_a_guide_is_asked_once_for_each_text(tiny, tmp_path):
     checkpoint = tmp_path / "state.npz"
     fine_tune(tiny, pairs(), loss=GIST(Guide()), epochs=1, checkpoint=checkpoint)
     assert len(Guide.texts) <= pairs()[["anchor", "positive"]].size
+
+
+class Other(Length):
+    def __call__(self, encoder):
+        return {"other": 1.0}
+
+
+class Elsewhere(Length):
+    texts = ("cook", "nurse")
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_other_evaluators_are_refused(tiny, tmp_path):
+    def train(evaluators, path, **changes):
+        settings = {"epochs": 1, "checkpoint": path, **changes}
+        return fine_tune(tiny, pairs(), evaluators=evaluators, **settings)
+
+    path = tmp_path / "state.npz"
+    train([Length()], path)
+    assert train([Length()], path).record.runs[0].resumed
+    for others in ([], [Other()], [Elsewhere()], [Length(), Other()]):
+        with pytest.raises(ValueError, match=r"differs in \['evaluators'\]"):
+            train(others, path)
+    with pytest.raises(ValueError, match=r"differs in \['mixed_precision'\]"):
+        train([Length()], path, mixed_precision=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_an_altered_state_is_refused(tiny, tmp_path):
+    path = tmp_path / "state.npz"
+    fine_tune(tiny, pairs(), epochs=1, checkpoint=path)
+    whole = dict(np.load(path))
+    for name in ("state", "weights/0", "optimizer/3", "best/1"):
+        value = whole[name]
+        altered = value + 1 if value.dtype.kind == "f" else np.array(f"{value} ")
+        np.savez(path, **{**whole, name: altered})
+        with pytest.raises(ValueError, match=f"state.npz is damaged.*{name}"):
+            fine_tune(tiny, pairs(), epochs=1, checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_first(tiny, tmp_path):
+    never = [keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: pytest.fail())]
+    with pytest.raises(ValueError, match=r"must be a file, such as .*training.npz"):
+        fine_tune(tiny, pairs(), checkpoint=tmp_path, callbacks=never)
+    full = SimpleNamespace(free=1000)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(OSError, match=r"cannot write .*state.npz: 0.* MB are needed"),
+    ):
+        patch.setattr("shutil.disk_usage", lambda path: full)
+        path = tmp_path / "state.npz"
+        fine_tune(tiny, pairs(), checkpoint=path, callbacks=never)
 
 
 def test_a_damaged_file_is_refused(base, checkpoint, tmp_path):

@@ -2,20 +2,27 @@
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from usetune import fine_tune
+from usetune.evaluation import RetrievalEvaluator, SimilarityEvaluator
 from usetune.losses import (
     BatchHard,
+    Cached,
     Contrastive,
     Matryoshka,
     MultipleNegativesRanking,
     Triplet,
 )
-from usetune.training import FusedAdam, TrainingSet
-from usetune.training.diagnostics import TrainingDiagnostics, check_data
+from usetune.training import EarlyStopping, FusedAdam, TrainingSet
+from usetune.training.diagnostics import (
+    TrainingDiagnostics,
+    check_data,
+    check_validation,
+)
 
 TEXTS = ["cook", "chef", "nurse", "miner", "baker", "clerk", "pilot", "judge"]
 
@@ -32,7 +39,7 @@ class Fixed:
 
 def of_loss(loss):
     """A training set as far as its loss is looked at."""
-    return SimpleNamespace(loss=loss, format=None)
+    return SimpleNamespace(loss=loss, format=None, columns="abc", training=None)
 
 
 def of_labels(labels):
@@ -113,6 +120,46 @@ def test_a_loss_that_is_not_finite():
         alarm(np.eye(8), loss=np.nan)
 
 
+def positives(anchors, positives):
+    return pd.DataFrame({"anchor": anchors, "positive": positives})
+
+
+TWELVE = [f"title {number}" for number in range(12)]
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+@pytest.mark.parametrize(
+    ("pairs", "settings"),
+    [
+        (positives(TWELVE, TWELVE[::-1]), {"batch_size": 1}),
+        (positives(TWELVE, "cook"), {"batch_sampler": "no_duplicates"}),
+        (positives(TWELVE, "cook"), {}),
+        (positives("cook", TWELVE), {"loss": Cached(MultipleNegativesRanking())}),
+    ],
+)
+def test_batches_without_negatives(tiny, pairs, settings):
+    data = TrainingSet(pairs, pairs[:2], **settings)
+    with (
+        pytest.warns(UserWarning, match="of .* batches hold no negatives"),
+        pytest.warns(UserWarning, match="val_loss is 0 whatever is learned: 2 exam"),
+    ):
+        history = fine_tune(tiny, data, epochs=1).history
+    np.testing.assert_allclose(history.iloc[1:], 0, atol=1e-6)
+
+
+def test_a_validation_of_one_row(tiny):
+    pairs = positives(TWELVE[:5], TWELVE[5:10])
+    with pytest.warns(UserWarning, match="val_loss is 0 .*: 1 examples"):
+        assert not fine_tune(tiny, pairs, epochs=1).history["val_loss"].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_last_batch_of_one_is_no_alarm():
+    data = TrainingSet(positives(TWELVE, TWELVE[::-1]), positives(TWELVE, TWELVE))
+    check_data([data], [[np.arange(11), np.array([11])]], 8)
+    check_validation([data], [[np.arange(11), np.array([11])]])
+
+
 def classes(labels):
     return pd.DataFrame({"text": TEXTS, "label": labels})
 
@@ -173,3 +220,46 @@ def test_fine_tune_gives_the_base_back_where_no_loss_is_finite(tiny):
             optimizer=FusedAdam(float("inf")),
         )
     np.testing.assert_array_equal(result.encoder.encode(TEXTS), tiny.encode(TEXTS))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("monitor", ["val_loss", "spearman_cosine"])
+def test_a_training_that_diverges_gives_its_best_epoch(tiny, monitor):
+    """The learning rate is infinite from the second epoch on."""
+    pairs = pd.DataFrame(
+        {"base": TEXTS[:4], "ref": TEXTS[4:], "similarity": [1.0, 0.8, 0.9, 0.7]}
+    )
+    named = {text: text for text in TEXTS}
+    evaluators = [
+        SimilarityEvaluator(pairs),
+        RetrievalEvaluator(named, named, {text: {text} for text in TEXTS}),
+    ]
+    rate = keras.callbacks.LearningRateScheduler(
+        lambda epoch: float("inf") if epoch else 1e-3
+    )
+    with pytest.warns(UserWarning, match="epoch 2: the loss is not finite"):
+        result = fine_tune(
+            tiny,
+            pairs,
+            validation_data=pairs,
+            batch_size=2,
+            evaluators=evaluators,
+            early_stopping=EarlyStopping(monitor),
+            optimizer=FusedAdam(1e-3),
+            callbacks=[rate],
+            epochs=4,
+        )
+    assert result.record.runs[0].kept_epoch == 1
+    assert np.isfinite(result.encoder.encode(TEXTS)).all()
+    assert np.isnan(result.history["spearman_cosine"][2])
+
+
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+@pytest.mark.parametrize("least", [0.0, 0.1])
+def test_no_percentages_of_zero(tiny, least):
+    pairs = pd.DataFrame(
+        {"base": TEXTS[:4], "ref": TEXTS[4:], "similarity": [1.0, 0.8, 0.9, least]}
+    )
+    history = fine_tune(tiny, pairs, validation_data=pairs, epochs=1).history
+    assert "val_mean_absolute_error" in history
+    assert ("mean_absolute_percentage_error" in history) == (least > 0)

@@ -148,6 +148,14 @@ def test_weight_decay_beside_the_table_is_allowed(base, pairs):
     assert result.history["val_loss"][1] < result.history["val_loss"][0]
 
 
+def test_at_least_one_epoch(tiny, pairs):
+    for name in ("epochs", "steps_per_epoch"):
+        with pytest.raises(
+            ValueError, match=f"^{name} must be at least 1. Received: 0"
+        ):
+            fine_tune(tiny, pairs, **{name: 0})
+
+
 def test_faults(base, pairs):
     with pytest.raises(ValueError, match=r"must have.*'ref'.*or \['anchor'.*Received"):
         fine_tune(base, pairs.drop(columns="ref"))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests import ROOT
+from tests.fakes.tiny_encoder import TinyEncoder
 from usetune import angular_similarity, fine_tune, load_occupations
 from usetune.data import (
     mine_hard_negatives,
@@ -21,6 +22,7 @@ from usetune.losses import (
     AnglE,
     Cached,
     Matryoshka,
+    MegaBatchMargin,
     MultipleNegativesRanking,
     Softmax,
 )
@@ -258,10 +260,70 @@ def test_logs(tiny, tables, tmp_path):
     log = pd.read_csv(tmp_path / "a" / "log.csv")
     assert log["epoch"].tolist() == [0, 1] and {"loss", "val_loss"} <= {*log}
     assert list(tmp_path.glob("a/train/events*"))
+    with pytest.raises(ValueError, match="log.csv is of another training.*columns: ."):
+        fine_tune(tiny, tables["triplets"], epochs=1, log_dir=tmp_path / "a")
+
+
+# Keras leaves the log open where a training is interrupted.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:.*worse than its base")
+def test_logs_of_a_training_that_goes_on(tiny, tables, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    def train(*callbacks, **changes):
+        settings = {"checkpoint": tmp_path / "a.npz", "log_dir": tmp_path, **changes}
+        pairs = tables["scored pairs"].iloc[:20]
+        fine_tune(tiny, pairs, epochs=2, callbacks=callbacks, **settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Stop())
+    with pytest.raises(ValueError, match="log.csv is of another training"):
+        train(checkpoint=tmp_path / "b.npz")
+    train()
+    assert pd.read_csv(tmp_path / "log.csv")["epoch"].tolist() == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:.*(hold no negatives|0 whatever is learned)")
+@pytest.mark.parametrize(
+    "loss", ["ranking", "symmetric", "cached", "margin", "guided", "cut"]
+)
+def test_answers_to_one_question_do_not_push_each_other(tiny, loss):
+    """Nothing moves, in one data set or in two of different widths."""
+    symmetric = {
+        "directions": ("query_to_doc", "doc_to_query"),
+        "partition": "per_direction",
+    }
+    losses = {
+        "ranking": MultipleNegativesRanking(),
+        "symmetric": MultipleNegativesRanking(**symmetric),
+        "cached": Cached(MultipleNegativesRanking(), 3),
+        "margin": MegaBatchMargin(-1.0, -1.0),
+        "guided": GIST(TinyEncoder(seed=5)),
+        "cut": Matryoshka(MultipleNegativesRanking(), [16, 4]),
+    }
+    answers = pd.DataFrame(
+        {"anchor": "why", "positive": [f"for {n}" for n in range(9)]}
+    )
+    # A positive of the question, as a negative of another: no negative of the question.
+    harder = answers.assign(negative_1=answers["positive"].tolist()[::-1])
+    narrow = TrainingSet(answers, answers, loss=losses[loss], name="narrow")
+    sets = [narrow]
+    if loss not in ("cached", "margin"):
+        again = losses[loss].from_config(losses[loss].get_config())
+        if loss == "guided":
+            again.guide = tiny
+        wide = {"batch_sampler": "shuffled", "name": "wide"}
+        sets.append(TrainingSet(harder, harder, loss=again, **wide))
+    history = fine_tune(tiny, sets, epochs=1).history
+    np.testing.assert_allclose(history[["loss", "val_loss"]].iloc[1:], 0, atol=1e-6)
 
 
 TWO_DEVICES = """
-import numpy as np, tensorflow as tf
+import numpy as np, pandas as pd, tensorflow as tf
+from tests.fakes.tiny_encoder import TinyEncoder
 (cpu,) = tf.config.list_physical_devices("CPU")
 parts = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, parts)
@@ -274,6 +336,12 @@ strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     two = fine_tune(base, pairs, epochs=1, seed=1)
 texts = pairs["base"].tolist()
+# Answers to one question are no negatives of each other on any device.
+answers = pd.DataFrame({"anchor": "why", "positive": [f"for {n}" for n in range(9)]})
+with strategy.scope():
+    tiny = TinyEncoder()
+    same = fine_tune(tiny, answers, validation_data=answers, epochs=1)
+assert not same.history["loss"].any(), same.history
 print(
     strategy.num_replicas_in_sync,
     np.abs(one.encoder.encode(texts) - two.encoder.encode(texts)).max(),

@@ -129,7 +129,7 @@ class BestEpoch(EvaluatorCallback):
         super().__init__(encoder, evaluators)
         self._stopping = early_stopping
         metrics = self.measure()
-        self._measured = {*metrics}
+        self._measured = [*metrics]
         self.before = {f"val_{name}": x for name, x in validation.items()} | metrics
         self.rows: list[dict[str, float]] = []
         self.kept: Kept | None = None
@@ -144,6 +144,13 @@ class BestEpoch(EvaluatorCallback):
                         f"{argument} must be among {sorted(known)}. Received: {name!r}"
                     )
 
+    def described(self) -> list[Any]:
+        """What tells the evaluators from others: classes, texts, names of metrics."""
+        evaluators = [
+            [type(own).__qualname__, list(own.texts)] for own in self._evaluators
+        ]
+        return [*evaluators, self._measured]
+
     @property
     def is_over(self) -> bool:
         """Whether training should stop early."""
@@ -152,7 +159,13 @@ class BestEpoch(EvaluatorCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Add the metrics to the logs, and look whether the epoch is the best."""
-        super().on_epoch_end(epoch, logs)
+        metrics = dict.fromkeys(self._measured, float("nan"))
+        try:
+            metrics |= self.measure()
+        # The epochs before must not be lost, whatever an evaluator makes of this one.
+        except Exception as error:
+            warn(f"epoch {epoch + 1}: the evaluators failed: {error}")
+        _add(logs, metrics)
         self.rows.append({name: float(value) for name, value in logs.items()})
         value, least = self._value(logs), self.kept.value if self.kept else -np.inf
         if value - self._stopping.min_delta > least:
@@ -196,7 +209,7 @@ class BestEpoch(EvaluatorCallback):
     def _value(self, logs: Mapping[str, float]) -> float:
         """The monitored metric, more being better; -inf where a guard is missed."""
         stopping = self._stopping
-        if any(logs[name] < least for name, least in stopping.guard.items()):
+        if not all(logs[name] >= least for name, least in stopping.guard.items()):
             return -np.inf
         value = float(logs[stopping.monitor])
         return value if stopping.monitor in self._measured else -value

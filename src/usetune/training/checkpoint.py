@@ -1,6 +1,8 @@
 """The state of a training in a file, from which a killed run goes on."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import keras
 import numpy as np
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
+from usetune._utils.files import check_room
+from usetune._utils.paths import expand
 from usetune.training.callbacks import BestEpoch, Kept
 
 
@@ -25,7 +29,7 @@ class TrainingState(keras.callbacks.Callback):
         self, path: str | Path, best: BestEpoch, identity: dict[str, str]
     ) -> None:
         super().__init__()
-        self._path, self._best, self._identity = Path(path), best, identity
+        self._path, self._best, self._identity = expand(path), best, identity
 
     def on_epoch_end(self, epoch: int, logs: Any) -> None:
         """Write the file anew."""
@@ -46,8 +50,16 @@ class TrainingState(keras.callbacks.Callback):
         """Put the stored state into the model and into `BestEpoch`, if there is a file.
 
         Raises:
-            ValueError: if the file is damaged or of another training.
+            ValueError: if the file is damaged, a folder, or of another training.
+            OSError: if it cannot be written, or there is no room for it.
         """
+        if self._path.is_dir():
+            raise ValueError(
+                f"checkpoint must be a file, such as {self._path / 'training.npz'}. "
+                f"Received: the folder {self._path}"
+            )
+        variables = _variables(model)
+        check_room(self._path, _size([*variables.values(), *model.weights]))
         if not self._path.exists():
             return
         found = read_arrays(self._path, {"state": ArraySpec("str")}, only=True)
@@ -61,7 +73,6 @@ class TrainingState(keras.callbacks.Callback):
                 f"{self._path} belongs to a training that differs in {changed}; give "
                 "another checkpoint, or delete the file to start anew"
             )
-        variables = _variables(model)
         specs = {
             name: ArraySpec(own.dtype, tuple(own.shape))
             for name, own in variables.items()
@@ -78,6 +89,10 @@ class TrainingState(keras.callbacks.Callback):
         if state["kept"]:
             weights = [own for name, own in arrays.items() if name.startswith("best/")]
             self._best.kept = Kept(**state["kept"], weights=weights or None)
+
+
+def _size(variables: Sequence[keras.Variable]) -> int:
+    return sum(math.prod(own.shape) * np.dtype(own.dtype).itemsize for own in variables)
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

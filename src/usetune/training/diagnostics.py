@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+import pandas as pd
 
 from usetune._utils.warn import warn
 from usetune.data.formats import CLASSES
 from usetune.encoders.base import Encoder
+from usetune.losses import innermost
+from usetune.losses.in_batch import InBatchLoss
 from usetune.losses.triplets import ACTIVE
 from usetune.training.batches import unusable
 from usetune.training.training_set import TrainingSet
@@ -19,7 +22,7 @@ _COLLAPSED = 0.95
 def check_data(
     sets: Sequence[TrainingSet], passes: Sequence[Sequence[np.ndarray]], dim: int
 ) -> None:
-    """Warn of losses that cannot be met, and of texts that no triplet can be made of.
+    """Warn of losses that cannot be met, and of texts that nothing is learned from.
 
     Args:
         sets: the data sets of a training.
@@ -31,6 +34,46 @@ def check_data(
             warn(problem)
         if own.format is CLASSES:
             _check_classes(own.training["label"].to_numpy(), batches)
+            continue
+        alone = _without_negatives(own, own.training, batches)
+        # One batch may be what is left of a pass.
+        if alone > 1 or (alone and alone == len(batches)):
+            warn(
+                f"{alone} of {len(batches)} batches hold no negatives, and nothing is "
+                "learned from them: each has one example, or one anchor, positive or "
+                "occupation for all. Use larger batches, or more varied pairs"
+            )
+
+
+def check_validation(
+    sets: Sequence[TrainingSet], passes: Sequence[Sequence[np.ndarray]]
+) -> None:
+    """Warn of a validation that measures nothing.
+
+    Args:
+        sets: the data sets of a training.
+        passes: for each of them the batches of its validation, as row numbers.
+    """
+    for own, batches in zip(sets, passes, strict=True):
+        if _without_negatives(own, own.validation, batches) == len(batches):
+            warn(
+                f"val_loss is 0 whatever is learned: {len(own.validation)} examples to "
+                "validate on, and no negative for any of them. Hold out more, or give "
+                "validation_data"
+            )
+
+
+def _without_negatives(
+    data: TrainingSet, table: pd.DataFrame, batches: Sequence[np.ndarray]
+) -> int:
+    """Number of batches whose examples all have a text or a thing in common."""
+    if not isinstance(innermost(data.loss), InBatchLoss) or len(data.columns) > 2:
+        return 0
+    names = [*data.columns, *table.columns.intersection(["occupation", "label"])]
+    codes = [pd.factorize(table[name])[0] for name in names]
+    return sum(
+        any((own[rows] == own[rows[0]]).all() for own in codes) for rows in batches
+    )
 
 
 def _check_classes(labels: np.ndarray, batches: Sequence[np.ndarray]) -> None:
@@ -85,7 +128,12 @@ class TrainingDiagnostics(keras.callbacks.Callback):
 
     def _look_for_a_collapse(self, epoch: int) -> None:
         count = len(self._texts)
-        embeddings = self._encoder.encode(self._texts)
+        try:
+            embeddings = self._encoder.encode(self._texts)
+        # The epochs before must not be lost.
+        except Exception as error:
+            self._say("collapse", epoch, f"the encoder embeds no more: {error}")
+            return
         total = np.square(embeddings.sum(axis=0)).sum()
         cosine = (total - count) / (count * (count - 1))
         # Also where it is not a number.

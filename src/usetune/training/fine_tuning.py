@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
 from usetune._utils.digest import digest
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.encoders.base import Encoder
@@ -17,7 +18,12 @@ from usetune.losses import EmbeddingLoss
 from usetune.protocols import Evaluator
 from usetune.training.callbacks import BestEpoch, EarlyStopping
 from usetune.training.checkpoint import TrainingState
-from usetune.training.diagnostics import TrainingDiagnostics, check_data
+from usetune.training.diagnostics import (
+    TrainingDiagnostics,
+    check_data,
+    check_validation,
+)
+from usetune.training.logs import loggers
 from usetune.training.model import ExampleEncoder, compiled_model
 from usetune.training.optimizers import matching
 from usetune.training.preparation import Pairs, TrainingData, training_sets
@@ -82,8 +88,9 @@ def fine_tune(
     has batches of 128 and Adam with a warm-up to its learning rate (5e-4 for losses
     with in-batch negatives, 1e-4 for others) and a cosine decay.
 
-    Two examples with the same value of the column occupation (without it label,
-    without both positive) are never in-batch negatives of each other.
+    Two examples that have a text in common, or the same value of the column occupation
+    (without it label, without both positive), are never in-batch negatives of each
+    other.
 
     Only the rows of the embedding table that the texts use are trained, which gives
     the same weights as training all of them (`UniversalSentenceEncoder.compact`). With
@@ -116,7 +123,8 @@ def fine_tune(
         checkpoint: a file for the state of the training, written after each epoch. If
             it exists, training goes on from there, to the same weights as without the
             interruption.
-        log_dir: a folder for TensorBoard's logs and log.csv.
+        log_dir: a folder for TensorBoard's logs and log.csv, without those of another
+            training.
         callbacks: further Keras callbacks; their own state is not in the checkpoint.
         verbose: as in `keras.Model.fit`.
 
@@ -127,13 +135,16 @@ def fine_tune(
         ValueError: as `TrainingSet`; if what belongs to a `TrainingSet` is given beside
             one; two sets have one name; ``monitor`` or ``guard`` is not in the history;
             ``frozen`` matches nothing; the optimizer would also move rows of the table
-            that no text uses; or the checkpoint is of another training.
+            that no text uses; the checkpoint or the log is of another training; or
+            a number of epochs or steps is below 1.
+        OSError: if the checkpoint or the log cannot be written, or there is no room.
 
     Warns:
-        UserWarning: of a margin that unit vectors cannot reach, batches of one class,
-            texts alone in their class, triplets that no longer violate the margin,
-            embeddings that have collapsed, a loss that is not finite, and a tuned
-            encoder that is worse than its base on ``monitor``.
+        UserWarning: of a margin that unit vectors cannot reach, batches of one class or
+            without negatives, texts alone in their class, triplets that no longer
+            violate the margin, embeddings that have collapsed, a loss that is not
+            finite, evaluators that fail after an epoch, and a tuned encoder that is
+            worse than its base on ``monitor``.
     """
     of_one_set = {
         "validation_data": validation_data,
@@ -141,8 +152,11 @@ def fine_tune(
         "loss": loss,
         "batch_size": batch_size,
     }
+    check_at_least("epochs", epochs)
+    check_at_least("steps_per_epoch", steps_per_epoch)
     data = TrainingData(training_sets(pairs, seed, of_one_set), mixing, seed)
     check_data(data.sets, data.training.one_pass, encoder.dim)
+    check_validation(data.sets, data.validation.one_pass)
     steps = steps_per_epoch or data.training.steps
     stopping = early_stopping or EarlyStopping()
     settings = {
@@ -170,13 +184,19 @@ def fine_tune(
         validation = data.validation.validation()
         before = model.evaluate(validation, return_dict=True, verbose=0)
         best = BestEpoch(student, evaluators, stopping, before)
-        followers = [best, TrainingDiagnostics(student, data.sets[0].probes())]
-        followers += [*_loggers(log_dir), *callbacks]
+        states = []
         if checkpoint is not None:
-            identity = data.identity() | _identity(model, settings | {"seed": seed})
-            state = TrainingState(checkpoint, best, identity)
-            state.restore(model)
-            followers.append(state)
+            recipe = settings | {"seed": seed, "evaluators": best.described()}
+            identity = data.identity() | _identity(model, recipe)
+            states = [TrainingState(checkpoint, best, identity)]
+            states[0].restore(model)
+        followers = [
+            best,
+            TrainingDiagnostics(student, data.sets[0].probes()),
+            *([] if log_dir is None else loggers(log_dir, best.rows)),
+            *callbacks,
+            *states,
+        ]
         done, started = len(best.rows), time.perf_counter()
         if done < epochs and not best.is_over:
             with float16_on_gpu(mixed_precision):
@@ -218,13 +238,3 @@ def _identity(model: ExampleEncoder, settings: Mapping[str, Any]) -> dict[str, s
         "encoder": digest([*student.get_weights(), *student.projections]),
         **{name: digest(value) for name, value in settings.items()},
     }
-
-
-def _loggers(log_dir: str | Path | None) -> list[keras.callbacks.Callback]:
-    if log_dir is None:
-        return []
-    Path(log_dir).mkdir(parents=True, exist_ok=True)
-    return [
-        keras.callbacks.TensorBoard(log_dir, write_graph=False),
-        keras.callbacks.CSVLogger(Path(log_dir) / "log.csv", append=True),
-    ]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from usetune.data.formats import SCORED
 from usetune.encoders.base import Encoder
 from usetune.losses import Cached
 from usetune.training.multi_loss import LossPerDataSet
@@ -159,15 +160,28 @@ def compiled_model(
         optimizer = optimizer or FusedAdam(warmup_cosine(1e-4, steps))
     size = loss.mini_batch_size if isinstance(loss, Cached) else None
     model = ExampleEncoder(student, layers, size)
+    metrics = loss.metrics() if others else _metrics_of(sets[0])
     optimizer = optimizer or sets[0].optimizer(steps)
     if is_partial:
         _check_rowwise(optimizer, model.trainable_variables)
     if mixed_precision:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss, metrics=loss.metrics(), jit_compile=False)
+    model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
     # Built within the first step, it would have that step traced twice.
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _metrics_of(data: TrainingSet) -> list[keras.metrics.Metric]:
+    """The metrics of a set's loss, without percentages where a target is 0."""
+    has_zeros = data.format is SCORED and any(
+        (table["similarity"] == 0).any() for table in (data.training, data.validation)
+    )
+    return [
+        metric
+        for metric in data.loss.metrics()
+        if not has_zeros or metric.name != "mean_absolute_percentage_error"
+    ]
 
 
 def _check_rowwise(
