@@ -149,7 +149,7 @@ def test_weight_decay_beside_the_table_is_allowed(base, pairs):
 
 
 def test_at_least_one_epoch(tiny, pairs):
-    for name in ("epochs", "steps_per_epoch"):
+    for name in ("epochs", "steps_per_epoch", "batch_size"):
         with pytest.raises(
             ValueError, match=f"^{name} must be at least 1. Received: 0"
         ):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
 from usetune._utils.paths import expand
 from usetune.encoders.base import Encoder
 from usetune.evaluation.domain import DomainEvaluator
@@ -100,8 +101,7 @@ def fine_tune_soup(
     Raises:
         ValueError: if ``members`` is not positive, or as `fine_tune`.
     """
-    if members < 1:
-        raise ValueError(f"members must be at least 1. Received: {members}")
+    check_at_least("members", members)
     of_one_set = {
         name: settings.pop(name, None)
         for name in ("validation_data", "split", "loss", "batch_size")

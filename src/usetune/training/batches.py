@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from usetune._utils.checks import check_at_least
+
 # `by_length` sorts within windows of this many batches: long enough for batches of
 # nearly one length, short enough that batches differ from pass to pass.
 _WINDOW = 50
@@ -26,9 +28,8 @@ def shuffled(
     Raises:
         ValueError: if an argument is out of range.
     """
-    _check_size(batch_size)
-    if rows < 0:
-        raise ValueError(f"rows must be at least 0. Received: {rows}")
+    check_at_least("batch_size", batch_size)
+    check_at_least("rows", rows, 0)
     return _cut(generator.permutation(rows), batch_size)
 
 
@@ -56,7 +57,7 @@ def no_duplicates(
         ValueError: if ``keys`` is no int array (rows, columns), or ``batch_size`` is
             not positive.
     """
-    _check_size(batch_size)
+    check_at_least("batch_size", batch_size)
     keys = np.asarray(keys)
     if keys.ndim != 2 or not np.issubdtype(keys.dtype, np.integer):
         raise ValueError(
@@ -228,17 +229,12 @@ def by_length(
     Raises:
         ValueError: if ``batch_size`` is not positive.
     """
-    _check_size(batch_size)
+    check_at_least("batch_size", batch_size)
     lengths = np.asarray(lengths)
     batches: list[np.ndarray] = []
     for window in _cut(generator.permutation(len(lengths)), _WINDOW * batch_size):
         batches += _cut(window[np.argsort(lengths[window], kind="stable")], batch_size)
     return (batches[number] for number in generator.permutation(len(batches)))
-
-
-def _check_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
 
 
 def _cut(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

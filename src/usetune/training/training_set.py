@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_at_least
 from usetune._utils.digest import digest
 from usetune._utils.text import utf8
 from usetune.data.columns import require_columns
@@ -109,6 +110,7 @@ class TrainingSet:
             warn_of_scale(pairs["similarity"], f"pairs {name}".strip())
         self.batch_sampler = self._sampler(batch_sampler)
         is_article = isinstance(self.loss, AngularError)
+        check_at_least("batch_size", batch_size)
         self.batch_size = batch_size or (8 if is_article else 128)
         if validation_data is None:
             default = "couples" if self.format is CLASSES else "stratified"
