@@ -196,7 +196,7 @@ def test_other_evaluators_are_refused(tiny, tmp_path):
     for others in ([], [Other()], [Elsewhere()], [Length(), Other()]):
         with pytest.raises(ValueError, match=r"differs in \['evaluators'\]"):
             train(others, path)
-    with pytest.raises(ValueError, match=r"differs in \['mixed_precision'\]"):
+    with pytest.raises(ValueError, match=r"differs in .*'mixed_precision'"):
         train([Length()], path, mixed_precision=True)
 
 
