@@ -3,6 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from usetune.corpus.files import cut
 from usetune.data.esco import load_occupations
 from usetune.data.tables import read_table
 
@@ -83,3 +84,15 @@ def test_damage_within_a_parquet_file(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="a.parquet is no whole Parquet file.*CRC"):
         read_table(path)
+
+
+def test_a_footer_that_says_other_rows(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": ["a"] * 37}), path)
+    # A field of 8 bytes and 37 in zigzag; the first is of the whole file.
+    path.write_bytes(path.read_bytes().replace(b"\x16\x4a", b"\x16\x48", 1))
+    assert pq.read_metadata(path).num_rows == 36
+    with pytest.raises(ValueError, match="a.parquet .*has 37 rows.*footer says 36"):
+        read_table(path)
+    with pytest.raises(ValueError, match="a.parquet .*has 37 rows.*footer says 36"):
+        cut([str(path)], "x", 100)

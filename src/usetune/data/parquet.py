@@ -28,6 +28,23 @@ def open_parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
+def check_whole(file: pq.ParquetFile, rows: int) -> None:
+    """Refuse a file that gave other rows than its footer says.
+
+    Raises:
+        ArrowInvalid: which `open_parquet` takes for damage.
+    """
+    footer = file.metadata
+    groups = [
+        footer.row_group(number).num_rows for number in range(file.num_row_groups)
+    ]
+    if not rows == footer.num_rows == sum(groups):
+        raise pa.ArrowInvalid(
+            f"it has {rows} rows, and its footer says {footer.num_rows}, in groups of "
+            f"{sum(groups)}"
+        )
+
+
 def holds_texts(kind: pa.DataType) -> bool:
     """Whether a type is of texts, be they in a dictionary or not."""
     if pa.types.is_dictionary(kind):

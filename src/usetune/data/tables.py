@@ -11,7 +11,7 @@ from usetune._utils.json import parse_object
 from usetune._utils.paths import expand
 from usetune.data.columns import require_columns
 from usetune.data.csv_rows import csv_header, csv_rows, full_rows
-from usetune.data.parquet import holds_texts, open_parquet, undecodable
+from usetune.data.parquet import check_whole, holds_texts, open_parquet, undecodable
 from usetune.data.text_files import lines_of, open_lines
 
 # A table is read as a whole, and takes some hundred bytes of memory a row.
@@ -114,6 +114,7 @@ def _read_parquet(path: Path, check: _Check, most_rows: int) -> pd.DataFrame:
         check_size(path, file.metadata.num_rows, most_rows)
         check(pd.DataFrame(columns=file.schema_arrow.names))
         table = file.read()
+        check_whole(file, len(table))
         for place, field in enumerate(table.schema):
             if holds_texts(field.type):
                 rows = undecodable(table[place])

@@ -7,7 +7,13 @@ import pyarrow as pa
 
 from usetune.corpus.formats.base import Range, Reader, Rejected, changed
 from usetune.corpus.job import Part
-from usetune.data.parquet import as_bytes, holds_texts, open_parquet, undecodable
+from usetune.data.parquet import (
+    as_bytes,
+    check_whole,
+    holds_texts,
+    open_parquet,
+    undecodable,
+)
 
 # Rows that are decoded at a time.
 _BATCH_ROWS = 8192
@@ -38,8 +44,8 @@ class ParquetReader(Reader):
         """See `Reader.ranges`: row groups, small ones together, large ones cut."""
         with open_parquet(path) as file:
             metadata = file.metadata
-            for _ in file.iter_batches(columns=[self.column]):
-                pass
+            batches = file.iter_batches(columns=[self.column])
+            check_whole(file, sum(len(batch) for batch in batches))
         start = stop = 0
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
