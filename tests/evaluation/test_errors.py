@@ -141,6 +141,11 @@ def test_other_pairs(values, column, message):
         most_wrong(encoder, pairs)
 
 
+def test_pairs_that_are_no_table():
+    with pytest.raises(TypeError, match="pairs must be a DataFrame.*Received: list"):
+        most_wrong(BASE, [("a", "b", 1)])
+
+
 @pytest.mark.real_data
 def test_sts(tiny):
     pairs = load_sts("dev")

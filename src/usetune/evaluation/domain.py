@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from usetune.data.formats import POSITIVE
-from usetune.evaluation.inputs import checked_table, distinct, embed
+from usetune.data.columns import require_columns
+from usetune.data.formats import POSITIVE, check_rows
+from usetune.evaluation.inputs import distinct, embed
 from usetune.evaluation.ranking import answer_ranks, retrieval_metrics
 from usetune.evaluation.scores import Scores, with_prefix
 from usetune.protocols import TextEncoder
@@ -47,7 +48,9 @@ class DomainEvaluator:
         *,
         name: str = "",
     ) -> None:
-        checked_table([pairs], POSITIVE, "pairs")
+        columns = [*POSITIVE.columns]
+        known = require_columns(pairs, "pairs", columns)[columns]
+        check_rows(known, POSITIVE, "pairs")
         rows = distinct(corpus, least=2)
         unknown = pairs.loc[~pairs["positive"].isin(rows), "positive"].tolist()
         if unknown:

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from usetune._utils.text import checked_texts
+from usetune.data.columns import check_table
 from usetune.data.formats import BINARY, SCORED, check_rows, format_of
 from usetune.evaluation.inputs import distinct, embed
 from usetune.evaluation.scores import Scores
@@ -96,8 +97,10 @@ def most_wrong(
         encoder takes the texts for more alike than the gold score does.
 
     Raises:
+        TypeError: if ``pairs`` is no DataFrame.
         ValueError: if the pairs are of another format, or fewer than two.
     """
+    check_table(pairs, "pairs")
     named = pairs
     if {*_STS} <= {*pairs.columns}:
         named = pairs.rename(columns=_STS)

@@ -58,7 +58,8 @@ def _add(metrics: dict[str, Any], more: Mapping[str, float]) -> None:
     if twice:
         raise ValueError(
             "evaluators must give metrics of different names, which are no names of "
-            f"the logs either. Received twice: {twice}"
+            "the logs either: give an evaluator a name=, which comes before those of "
+            f"its metrics. Received twice: {twice}"
         )
     metrics |= more
 
