@@ -9,7 +9,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup run test coverage page notebooks bench kills docs dist lint format clean
+.PHONY: help setup run test fuzz coverage page notebooks bench kills docs dist lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: setup ## unit tests, and every notebook under nbval on the shipped data
 	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile
 	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax $(ARTICLE)
 	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadfile $(filter-out $(ARTICLE),$(NOTEBOOKS))
+
+fuzz: setup ## 24,000 damaged and made-up inputs for every reader; FUZZ="--seed 1 --only CSV"
+	$(BIN)/python -m tools.fuzz $(FUZZ)
 
 coverage: setup ## unit tests, and which lines of the package they run
 	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered

@@ -1,0 +1,1 @@
+"""Inputs by the thousand for every reader of the package, each judged by an oracle."""
