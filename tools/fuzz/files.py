@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import gzip
 import hashlib
 import io
 import json
@@ -23,10 +24,9 @@ from tools.fuzz.mutations import damaged
 from tools.fuzz.readings import Table
 from tools.fuzz.verdicts import RIGHT, UNDETECTABLE, WRONG, Case
 from usetune import load_occupations, load_pairs
-from usetune.corpus.files import corpus_files
+from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job
 from usetune.corpus.part import embed_part, part_path, rejected_path
-from usetune.corpus.plan import cut
 from usetune.data import load_sts, sources
 from usetune.page.text_lists import read_texts
 
@@ -108,8 +108,8 @@ def pairs_csv(folder: Path, random: Random) -> Case:
     rows = random.choice([*PAIRS.values()])
     content = csv_bytes(rows, random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     content, what = damaged(content, random, is_text=True)
-    judge = lambda found: judge_pairs(found, readings.csv_tables(content))  # noqa: E731
-    return _file_case(folder / "pairs.csv", content, what, load_pairs, judge)
+    path = folder / "pairs.csv"
+    return _lines_case(path, content, what, random, readings.csv_tables)
 
 
 def pairs_json(folder: Path, random: Random) -> Case:
@@ -117,8 +117,33 @@ def pairs_json(folder: Path, random: Random) -> Case:
     content = json_bytes(random.choice([*PAIRS.values()]), random)
     content, what = damaged(content, random, is_text=True)
     name = random.choice(["pairs.jsonl", "pairs.ndjson"])
-    judge = lambda found: judge_pairs(found, readings.json_tables(content))  # noqa: E731
-    return _file_case(folder / name, content, what, load_pairs, judge)
+    return _lines_case(folder / name, content, what, random, readings.json_tables)
+
+
+def _lines_case(
+    path: Path,
+    content: bytes,
+    what: str,
+    random: Random,
+    read: Callable[[bytes], list[Table]],
+) -> Case:
+    """Training data in a file of lines, packed by gzip now and then."""
+    stored = content
+    if random.randrange(8) == 0:
+        path, what = path.with_name(f"{path.name}.gz"), f"{what}, packed"
+        stored = gzip.compress(content, mtime=0)
+        if random.randrange(2):
+            stored, more = damaged(stored, random, is_text=False)
+            what = f"{what}, {more}"
+
+    def judge(found: pd.DataFrame) -> tuple[str, str]:
+        try:
+            own = gzip.decompress(stored) if path.suffix == ".gz" else stored
+        except (EOFError, OSError, zlib.error):
+            return WRONG, "accepted, though gzip cannot unpack it"
+        return judge_pairs(found, read(own))
+
+    return _file_case(path, stored, what, load_pairs, judge)
 
 
 def pairs_parquet(folder: Path, random: Random) -> Case:

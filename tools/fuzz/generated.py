@@ -278,7 +278,7 @@ def encode_case(drawn: Any, number: int, folder: Path) -> Case:
     """Texts in a container, embedded."""
     make, texts = drawn
     container = make(texts)
-    kept = None if isinstance(container, (dict, pd.DataFrame, str, bytes)) else make
+    kept = None if isinstance(container, (dict, pd.DataFrame, bytes)) else make
     what = f"{type(container).__name__} of {texts!r:.200}"
     whole = isinstance(container, list) and all(isinstance(t, str) for t in container)
 
@@ -287,6 +287,9 @@ def encode_case(drawn: Any, number: int, folder: Path) -> Case:
         if kept is None or own is None:
             return WRONG, f"accepted: {found.shape}"
         expected = np.array([byte_vector(text) for text in own]).reshape(-1, _BYTES + 1)
+        if isinstance(container, str):
+            # One text, one vector.
+            expected = expected[0]
         if found.shape != expected.shape:
             return WRONG, f"{len(own)} texts became {found.shape}"
         same = np.allclose(found, expected, atol=1e-5)
@@ -298,7 +301,9 @@ def encode_case(drawn: Any, number: int, folder: Path) -> Case:
 
 def _listed(container: Any) -> list[str] | None:
     """The texts of a container, None if it holds other things."""
-    if container is None or isinstance(container, int):
+    if isinstance(container, str):
+        return [container]
+    if container is None or isinstance(container, (int, float, type(pd.NA), type)):
         return None
     if isinstance(container, tf.Tensor):
         return [text.decode() for text in container.numpy()]

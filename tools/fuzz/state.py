@@ -22,11 +22,10 @@ from tools.fuzz.mutations import damaged
 from tools.fuzz.verdicts import WRONG, Case
 from usetune import load_encoder
 from usetune.corpus import EmbeddedCorpus, build_index, load_index
-from usetune.corpus.files import corpus_files
+from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job
 from usetune.corpus.manifest import Plan, Request, write_plan
 from usetune.corpus.part import embed_part
-from usetune.corpus.plan import cut
 from usetune.encoders.use import delta, weights
 from usetune.search import Quantizer
 from usetune.training.callbacks import Kept
