@@ -23,6 +23,7 @@ DAMAGED = {
     "quantizers": 20,
     "deltas of an encoder": 10,
     "training checkpoints": 10,
+    "folders of corpora": 20,
     "folders of indexes": 20,
 }
 GENERATED = {

@@ -26,7 +26,7 @@ from tools.fuzz.verdicts import RIGHT, UNDETECTABLE, WRONG, Case
 from usetune import load_occupations, load_pairs
 from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job
-from usetune.corpus.part import embed_part, part_path, rejected_path
+from usetune.corpus.part import embed_part
 from usetune.data import load_sts, sources
 from usetune.page.text_lists import read_texts
 
@@ -338,11 +338,12 @@ def _embedded(path: Path, column: str) -> tuple[pa.Table, int]:
     job = Job(column, types, "float32", output, output / "work")
     tables, rejected = [], 0
     for part in parts:
-        rejected_path(output, part).unlink(missing_ok=True)
+        lost = output / "rejected" / f"{part.name}.jsonl"
+        lost.unlink(missing_ok=True)
         embed_part(part, job, CorpusEncoder())
-        tables.append(pq.read_table(part_path(output, part)))
-        if rejected_path(output, part).exists():
-            rejected += len(rejected_path(output, part).read_bytes().splitlines())
+        tables.append(pq.read_table(output / "parts" / f"{part.name}.parquet"))
+        if lost.exists():
+            rejected += len(lost.read_bytes().splitlines())
     return pa.concat_tables(tables), rejected
 
 

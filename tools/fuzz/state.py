@@ -24,8 +24,8 @@ from usetune import load_encoder
 from usetune.corpus import EmbeddedCorpus, build_index, load_index
 from usetune.corpus.files import corpus_files, cut
 from usetune.corpus.job import Job
-from usetune.corpus.manifest import Plan, Request, write_plan
-from usetune.corpus.part import embed_part
+from usetune.corpus.manifest import Plan, Request, begin
+from usetune.corpus.part import embed_part, finish
 from usetune.encoders.use import delta, weights
 from usetune.search import Quantizer
 from usetune.training.callbacks import Kept
@@ -354,11 +354,12 @@ def _write_corpus(number: int) -> Path:
     output = root / "embedded"
     stamps = [[path, *stamp] for path, stamp in files.items()]
     request = Request(stamps, "title", "float32", "0" * 64, 8)
-    plan = Plan(request, *cut(list(files), "title", 8))
-    write_plan(output, plan)
+    plan = Plan(request, CorpusEncoder.dim, *cut(list(files), "title", 8))
+    begin(output, plan)
     job = Job("title", plan.types, "float32", output, output / "work")
     for part in plan.parts:
         embed_part(part, job, CorpusEncoder())
+    finish(plan, output)
     return output
 
 
