@@ -88,6 +88,12 @@ def test_what_is_kept_beside():
         ("positive pairs", {"anchor": [" ", "x"]}, "a text.* 1 of 2 rows: row 1: ' '"),
         ("positive pairs", {"group": ["", "x"]}, "column group: expected a text"),
         ("positive pairs", {"label": [0, 1.5]}, "column label: expected a whole"),
+        ("scored pairs", {"similarity": ["0.7١", 1]}, r"row 1: '0\.7١'"),
+        (
+            "scored pairs",
+            {"similarity": pd.Series([1, 10**5000], dtype=object)},
+            "row 2: something of the type int that is too long",
+        ),
         ("texts with a class", {"label": [0, 1.5]}, "a whole number from 0.*1.5"),
         ("texts with a class", {"label": [0, -1]}, "a whole number from 0.*-1"),
         ("texts with a class", {"label": [0, 2**25]}, "a whole number from 0"),

@@ -50,6 +50,10 @@ def test_reads_what_is_written(tmp_path):
         (GOOD + ",d,1\n", "column base: expected a text.*line 4: ''"),
         (GOOD + "c, ,1\n", "column ref: expected a text.*line 4: ' '"),
         (GOOD + "c\n", "line 4 has 1 cells, and the header 3"),
+        (
+            "base,ref,similarity,label\na,b,1,1\n",
+            "pairs.csv: the columns fit scored pairs and pairs labelled 0 or 1; say",
+        ),
         (GOOD + "c,d,1,2\n", "line 4 has 4 cells, and the header 3"),
         (GOOD.replace("a", "é").encode("latin-1"), "is not UTF-8"),
         (GOOD.encode("utf-16"), "is not UTF-8"),

@@ -99,6 +99,17 @@ def test_files(tmp_path, name, content, column, texts):
     assert titles.source.startswith(name + (f", column {column}:" if column else ":"))
 
 
+def test_rows_are_counted_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("usetune.page.text_lists.MOST_ROWS", 2)
+    pd.DataFrame({"title": ["a", "a"]}).to_parquet(tmp_path / "a.parquet")
+    assert read_texts(tmp_path / "a.parquet").texts == ["a"]
+    pd.DataFrame({"title": ["a"] * 3}).to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile.read", None)
+    message = "^a.parquet must have at most 2 rows; .* Received: 3"
+    with pytest.raises(ValueError, match=message):
+        read_texts(tmp_path / "a.parquet")
+
+
 def test_columns_without_a_name(tmp_path):
     pd.DataFrame({0: ["a"], 1: ["b"]}).to_parquet(tmp_path / "a.parquet")
     titles = read_texts(tmp_path / "a.parquet")

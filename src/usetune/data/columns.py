@@ -79,9 +79,11 @@ def as_number(cell: Any) -> float:
 
     To Python a boolean is a number, and to NumPy a duration; here they are none.
     """
+    if isinstance(cell, str) and ("_" in cell or not cell.isascii()):
+        # Python takes 1_0 for 10, and digits of other scripts for these.
+        return math.nan
     is_number = isinstance(cell, (str, Real, Decimal))
-    if not is_number or isinstance(cell, (bool, np.timedelta64)) or "_" in str(cell):
-        # Python takes 1_0 for 10.
+    if not is_number or isinstance(cell, (bool, np.timedelta64)):
         return math.nan
     try:
         return float(cell)
@@ -115,6 +117,14 @@ def require_columns(
     return table
 
 
+def _shown(cell: Any) -> str:
+    try:
+        return f"{cell!r:.80}"
+    except ValueError:
+        # Python writes no integer of more than 4,300 digits.
+        return f"something of the type {type(cell).__name__} that is too long"
+
+
 def refuse_cells(
     cells: pd.Series, wrong: np.ndarray, source: str, expected: str
 ) -> None:
@@ -139,11 +149,11 @@ def refuse_cells(
         kind, places = cells.index.name, cells.index
     first = cells.iloc[rows[:_MOST_SHOWN]].tolist()
     shown = "; ".join(
-        f"{kind} {places[row]}: {cell!r:.80}"
+        f"{kind} {places[row]}: {_shown(cell)}"
         for row, cell in zip(rows, first, strict=False)
     )
     more = "; …" if len(rows) > len(first) else ""
-    if any(re.fullmatch(r"-?\d+,\d+", str(cell)) for cell in first):
+    if any(re.fullmatch(r"'-?\d+,\d+'", _shown(cell)) for cell in first):
         more += "; write 0.5, not 0,5"
     raise ValueError(
         f"{source}, column {cells.name}: expected {expected}. Received in {len(rows)} "

@@ -44,7 +44,9 @@ def text_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in table if _TEXT_COLUMN.fullmatch(str(name))]
 
 
-def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
+def format_of(
+    table: pd.DataFrame, name: str | None = None, source: str = "pairs"
+) -> Format:
     """The format of a table, recognised by its columns.
 
     Pairs with a label are `BINARY` if every label is 0 or 1, otherwise `LABELLED`.
@@ -52,13 +54,14 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
     Args:
         table: training data.
         name: name of the format, where the columns would fit several.
+        source: what the errors call the table.
 
     Raises:
         ValueError: if no format fits, several do, or the one named does not, or two
             columns have one name.
     """
-    check_table(table, "pairs")
-    check_columns(table.columns, "pairs")
+    check_table(table, source)
+    check_columns(table.columns, source)
     named = [format for format in FORMATS if name in (None, format.name)]
     if not named:
         raise ValueError(
@@ -75,12 +78,13 @@ def format_of(table: pd.DataFrame, name: str | None = None) -> Format:
         return fitting[0]
     found = f"Received: {list(table.columns)}"
     if fitting:
+        names = " and ".join(format.name for format in fitting)
         raise ValueError(
-            f"the columns fit {' and '.join(format.name for format in fitting)}; say "
-            f"which with format=, or leave out columns. {found}"
+            f"{source}: the columns fit {names}; say which with format=, or leave out "
+            f"columns. {found}"
         )
     expected = " or ".join(str(list(format.columns)) for format in named)
-    raise ValueError(f"pairs must have the columns {expected}. {found}")
+    raise ValueError(f"{source} must have the columns {expected}. {found}")
 
 
 def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def load_pairs(
         path = "pairs"
         table = require_columns(source, path, *columns, names=names or {})
     examples = unnested(table, per_row, path)
-    found = format_of(examples, format)
+    found = format_of(examples, format, path)
     pairs = check_rows(examples, found, path)
     if is_file or examples is not table:
         pairs = pairs.reset_index(drop=True)
