@@ -36,17 +36,11 @@ _NASTY: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         [
             *("0.5", " 1", "1_0", "0x1", "nan", "NA", "true", "1e999", "0,5", "", " "),
-            *("\ud800x", "9" * 400, 10**400, -(10**30), 2**24 + 1, b"bytes", pd.NA),
+            *("\ud800x", "9" * 400, 10**400, 10**5000, [10**5000], -(10**30), pd.NA),
             *(pd.NaT, datetime.datetime(2020, 1, 1), datetime.timedelta(1), 1j, ()),
-            *(
-                [],
-                ["x"],
-                {"a": 1},
-                decimal.Decimal("0.5"),
-                np.float32(0.25),
-                np.bool_(1),
-            ),
-            *(np.datetime64("2020-01-01"), object, "١", "１"),
+            *(2**24 + 1, b"bytes", [], ["x"], {"a": 1}, decimal.Decimal("0.5")),
+            *(np.float32(0.25), np.bool_(1), np.datetime64("2020-01-01"), object),
+            *("١", "１"),
         ]
     ),
 )
@@ -118,7 +112,7 @@ def frame_case(frame: pd.DataFrame, number: int, folder: Path) -> Case:
     """A DataFrame as training data."""
     tables = [readings.frame_table(frame)]
     judge = lambda found: accepted(readings.misread(found, tables))  # noqa: E731
-    what = f"DataFrame {tables[0]!r:.300}"
+    what = f"DataFrame {readings.told(tables[0])}"
     return Case(what, lambda: load_pairs(frame), judge, ["pairs"])
 
 

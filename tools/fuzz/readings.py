@@ -143,6 +143,14 @@ def frame_table(frame: pd.DataFrame) -> Table:
     return Table(list(frame.columns), rows)
 
 
+def told(value: Any) -> str:
+    """What people are told of a value."""
+    try:
+        return f"{value!r:.200}"
+    except ValueError:
+        return "something with an integer that is too long to be written"
+
+
 def number(cell: Any) -> float | None:
     """The number that a cell holds or spells; None where it is none."""
     if isinstance(cell, (bool, np.bool_)):
@@ -197,7 +205,7 @@ def _misread(found: pd.DataFrame, table: Table) -> str:
         pairs = zip(table.column(column), found[column].tolist(), strict=True)
         for row, (cell, own) in enumerate(pairs, start=1):
             if not _is_same(column, cell, own):
-                return f"row {row}, {column}: {cell!r:.100} became {own!r:.100}"
+                return f"row {row}, {column}: {told(cell)} became {told(own)}"
     return ""
 
 
