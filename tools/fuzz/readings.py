@@ -183,7 +183,7 @@ def misread(found: pd.DataFrame, tables: Sequence[Table]) -> str:
     """Why training data are none of the readings; "" where they are one."""
     if not tables:
         return "accepted, though it has no reading"
-    faults = [_misread(found, table) for table in tables]
+    faults = [_misread(found, _unnested(table)) for table in tables]
     return "" if "" in faults else faults[0]
 
 
@@ -207,6 +207,39 @@ def _misread(found: pd.DataFrame, table: Table) -> str:
             if not _is_same(column, cell, own):
                 return f"row {row}, {column}: {told(cell)} became {told(own)}"
     return ""
+
+
+def _unnested(table: Table) -> Table:
+    """Examples of rows with lists of texts; those of a shorter list come again.
+
+    A row with an empty or missing list gives none. A list beside a text stays a list,
+    which is none.
+    """
+    names = "base|ref|anchor|positive|negative(_[0-9]+)?|text"
+    texts = [bool(re.fullmatch(names, str(name))) for name in table.header]
+    columns = [
+        place
+        for place, is_of_texts in enumerate(texts)
+        if is_of_texts and any(_is_list(row[place]) for row in table.rows)
+    ]
+    if not columns:
+        return table
+    rows = []
+    for row in table.rows:
+        lists = [row[place] for place in columns]
+        if any(not _is_list(own) and own == own and own is not None for own in lists):
+            return table
+        lists = [[*own] if _is_list(own) else [] for own in lists]
+        for number in range(max(map(len, lists)) if all(lists) else 0):
+            filled = list(row)
+            for place, own in zip(columns, lists, strict=True):
+                filled[place] = own[number % len(own)]
+            rows.append(filled)
+    return Table(table.header, rows)
+
+
+def _is_list(cell: Any) -> bool:
+    return isinstance(cell, (list, tuple, np.ndarray))
 
 
 def _is_negative(name: Any) -> bool:
