@@ -227,7 +227,7 @@ def _unnested(table: Table) -> Table:
     rows = []
     for row in table.rows:
         lists = [row[place] for place in columns]
-        if any(not _is_list(own) and own == own and own is not None for own in lists):
+        if not all(_is_list(own) or _is_missing(own) for own in lists):
             return table
         lists = [[*own] if _is_list(own) else [] for own in lists]
         for number in range(max(map(len, lists)) if all(lists) else 0):
@@ -236,6 +236,10 @@ def _unnested(table: Table) -> Table:
                 filled[place] = own[number % len(own)]
             rows.append(filled)
     return Table(table.header, rows)
+
+
+def _is_missing(cell: Any) -> bool:
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
 
 
 def _is_list(cell: Any) -> bool:
