@@ -32,7 +32,7 @@ def main() -> None:
     """Run what the command line asks for; fail if a reader is obscure or wrong."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--share", type=float, default=1.0, help="of 24,000 inputs")
+    parser.add_argument("--share", type=float, default=1.0, help="of 27,000 inputs")
     parser.add_argument("--minutes", type=float, default=60, help="bound on all")
     parser.add_argument("--only", default="", help="readers whose names have this")
     parser.add_argument("--first", type=int, default=0, help="number of an input")

@@ -443,7 +443,7 @@ def judge_pairs(found: pd.DataFrame, tables: list[Table]) -> tuple[str, str]:
 
 
 def all_readers() -> Iterator[tuple[str, Callable[[Path, Random], Case], int]]:
-    """Name, maker of a case, and how many of 20,000 inputs."""
+    """Name, maker of a case, and how many of 27,000 inputs."""
     yield "pairs: CSV", pairs_csv, 3500
     yield "pairs: JSON Lines", pairs_json, 3500
     yield "pairs: Parquet", pairs_parquet, 2500

@@ -333,7 +333,7 @@ def draws(strategy: st.SearchStrategy[Any], seed: int, count: int) -> list[Any]:
 def all_readers() -> Iterator[
     tuple[str, st.SearchStrategy[Any], Callable[[Any, int, Path], Case], int]
 ]:
-    """Name, strategy, maker of a case, and how many of 20,000 inputs."""
+    """Name, strategy, maker of a case, and how many of 27,000 inputs."""
     yield "pairs: rows in whole files", good_rows(), rows_case, 1500
     yield "pairs: DataFrame", frames(), frame_case, 1500
     yield "pairs: typed Parquet", tables(), table_case, 1000

@@ -459,7 +459,7 @@ def _keys(value: Any) -> list[Any]:
 
 
 def all_readers() -> Iterator[tuple[str, Callable[[Path, Random], Case], int]]:
-    """Name, maker of a case, and how many of 20,000 inputs."""
+    """Name, maker of a case, and how many of 27,000 inputs."""
     yield "quantizers", quantizer, 1000
     yield "deltas of an encoder", delta_file, 700
     yield "training checkpoints", checkpoint, 1000
