@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -72,6 +74,9 @@ class Encoder(TextModel):
         """An independent encoder with the same weights."""
         raise NotImplementedError
 
+    def __deepcopy__(self, _: dict[int, Any]) -> Encoder:
+        return self.copy()
+
     def truncate(self, dim: int) -> Encoder:
         """This encoder with the first ``dim`` components of its embeddings.
 
@@ -114,6 +119,7 @@ class Encoder(TextModel):
             self.export(folder)
 
 
+@keras.saving.register_keras_serializable("usetune")
 class ProjectedEncoder(Encoder):
     """Strings (batch,) → float32 embeddings (batch, dim) of unit length.
 
@@ -192,6 +198,23 @@ class ProjectedEncoder(Encoder):
 
     def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
         self.encoder._check_embeddings(embeddings, texts)
+
+    def get_config(self) -> dict[str, Any]:
+        """The encoder behind and the matrix, see `keras.layers.Layer.get_config`."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "matrix": base64.b64encode(self.matrix.tobytes()).decode(),
+            "dim": self.dim,
+        }
+
+    @staticmethod
+    def _arguments(config: dict[str, Any]) -> dict[str, Any]:
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        matrix = np.frombuffer(base64.b64decode(config["matrix"]), np.float32)
+        matrix = matrix.reshape(encoder.dim, config.pop("dim"))
+        return {**config, "encoder": encoder, "matrix": matrix}
 
     def copy(self) -> ProjectedEncoder:
         """An independent encoder with the same weights and map."""

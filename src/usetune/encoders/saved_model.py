@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +80,45 @@ class SavedModelEncoder(Encoder):
                 f"{faulty.size - 1} more of {len(texts)} texts"
             )
 
+    def get_config(self) -> dict[str, Any]:
+        """Refused: the graph is none of Keras'.
+
+        Raises:
+            NotImplementedError: saying what to do.
+        """
+        raise NotImplementedError(
+            "a SavedModel's graph does not go into a .keras file or a configuration. "
+            "Save the encoder by encoder.save(folder) and the other layers by "
+            "save_weights, or the whole model by model.export(folder)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        files = {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in Path(self.folder).rglob("*")
+            if path.is_file()
+        }
+        return _from_files, (files, self.get_weights())
+
     def copy(self) -> SavedModelEncoder:
         """An independent encoder with the same weights."""
         copy = SavedModelEncoder(self.folder)
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)
         return copy
+
+
+def _from_files(files: dict[str, bytes], weights: list[np.ndarray]) -> Encoder:
+    """Undo `SavedModelEncoder.__reduce__`; the files go with the encoder."""
+    folder = tempfile.mkdtemp(prefix="usetune")
+    for name, content in files.items():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    encoder = SavedModelEncoder(folder)
+    encoder.set_weights(weights)
+    weakref.finalize(encoder, shutil.rmtree, folder, ignore_errors=True)
+    return encoder
 
 
 def _embedding_width(loaded: Any, folder: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -40,10 +40,67 @@ class TextModel(keras.Model):
     def __init__(self, **kwargs: Any) -> None:
         check_process()
         super().__init__(dtype="float32", **kwargs)
+        # Strings are not compiled by XLA.
+        self.supports_jit = False
+
+    # Keras asks a layer for the dtype of its input by these two.
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of the input, "string"."""
+        return "string"
+
+    @property
+    def variable_dtype(self) -> str:
+        """As `compute_dtype`; variables have one of their own."""
+        return "string"
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = "float32",
+        **options: Any,
+    ) -> keras.Variable:
+        """See `keras.layers.Layer.add_weight`."""
+        return super().add_weight(shape, initializer, dtype, **options)
+
+    def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
+        """Embed strings (batch,) or (batch, 1): a tensor, an array or a list.
+
+        Returns:
+            float32 tensor (batch, dim).
+
+        Raises:
+            TypeError: if they are no strings.
+            ValueError: if they have another shape.
+        """
+        return super().__call__(_one_axis(texts), *args, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Make a model of what `get_config` gave; its weights are others."""
+        arguments = cls._arguments(dict(config))
+        trainable = arguments.pop("trainable", True)
+        model = cls(**arguments)
+        # Given to `__init__`, it would not reach the layers, which are made later.
+        model.trainable = trainable
+        return model
+
+    @staticmethod
+    def _arguments(config: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of `__init__`, of their form in a configuration."""
+        return config
+
+    def get_build_config(self) -> None:
+        """Nothing: an encoder has its variables once it is made."""
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
+        """(batch, dim)."""
+        return (input_shape[0], self.dim)
 
     def compute_output_spec(self, texts: Any, **_: Any) -> keras.KerasTensor:
-        """Format and dtype of the output: (batch, dim), float32."""
-        return keras.KerasTensor((texts.shape[0], self.dim), dtype="float32")
+        """Shape and dtype of the output: (batch, dim), float32."""
+        return keras.KerasTensor(self.compute_output_shape(texts.shape), "float32")
 
     def encode(self, texts: Sequence[str] | str, batch_size: int = 2048) -> np.ndarray:
         """Embed texts of any number, order and length, or one text.
@@ -139,6 +196,31 @@ class TextModel(keras.Model):
         saved.__call__ = self._forward
         with replacing(filepath) as temporary:
             tf.saved_model.save(saved, str(temporary))
+
+
+def _one_axis(texts: Any) -> Any:
+    """Strings (batch,) or (batch, 1) → tensor (batch,); a symbol stays as it is."""
+    if not tf.is_tensor(texts) and not isinstance(texts, keras.KerasTensor):
+        array = np.asarray(texts, object)
+        encoded = utf8(array.ravel() if array.ndim else texts)
+        texts = tf.constant(encoded, tf.string, array.shape)
+    if tf.as_dtype(texts.dtype) != tf.string:
+        message = (
+            "texts must be strings, as of keras.Input((), dtype='string'). "
+            f"Received: {texts.dtype}"
+        )
+        if isinstance(texts, keras.KerasTensor) or tf.executing_eagerly():
+            raise TypeError(message)
+        # Exporting a model around this one, Keras traces it on numbers as well, which
+        # nobody runs; if that fails, it loses the tokenizer.
+        with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
+            texts = tf.strings.as_string(texts)
+    shape = tf.TensorShape(texts.shape)
+    if not any(map(shape.is_compatible_with, ([None], [None, 1]))):
+        raise ValueError(f"texts must be (batch,) or (batch, 1). Received: {shape}")
+    if shape.rank == 1 or isinstance(texts, keras.KerasTensor):
+        return texts
+    return tf.reshape(texts, [-1])
 
 
 def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:

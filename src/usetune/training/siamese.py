@@ -27,6 +27,7 @@ def build_siamese(encoder: Encoder) -> keras.Model:
     return keras.Model(texts, similarity, name="siamese")
 
 
+@keras.saving.register_keras_serializable("usetune")
 class Branches(keras.layers.Layer):
     """The same encoder on each of several inputs, in one call.
 
@@ -49,3 +50,14 @@ class Branches(keras.layers.Layer):
     def compute_output_spec(self, texts: list[Any]) -> list[keras.KerasTensor]:
         """For each input the encoder's output, (batch, dim)."""
         return [self.encoder.compute_output_spec(text) for text in texts]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Branches":
+        """Undo `get_config`."""
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        return cls(**{**config, "encoder": encoder})

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -31,6 +32,7 @@ _TOKENS_STEP = 4
 _CHUNK = 1024
 
 
+@keras.saving.register_keras_serializable("usetune")
 class TransformerEncoder(Encoder):
     """Strings (batch,) → float32 embeddings (batch, dim) of unit length.
 
@@ -145,13 +147,25 @@ class TransformerEncoder(Encoder):
         return {
             "kind": "bert",
             "config": self.config,
-            "vocabulary": self.tokenizer.vocabulary,
-            "lowercase": self.tokenizer.lowercase,
-            "strip_accents": self.tokenizer.strip_accents,
-            "split_chinese": self.tokenizer.split_chinese,
+            **self.tokenizer.get_config(),
             "pooling": self.pooling,
             "max_length": self.max_length,
         }
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`, see `keras.layers.Layer.get_config`."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "config": self.config,
+            "tokenizer": self.tokenizer.get_config(),
+            "pooling": self.pooling,
+            "max_length": self.max_length,
+        }
+
+    @staticmethod
+    def _arguments(config: dict[str, Any]) -> dict[str, Any]:
+        return {**config, "tokenizer": WordPieceTokenizer(**config["tokenizer"])}
 
     def copy(self) -> TransformerEncoder:
         """An independent encoder with the same weights."""

@@ -1,6 +1,7 @@
 """BERT's tokenizer in the graph."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
@@ -66,6 +67,15 @@ class WordPieceTokenizer:
             max_bytes_per_word=4 * _CHARACTERS_PER_WORD,
             no_pretokenization=True,
         )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {
+            "vocabulary": self.vocabulary,
+            "lowercase": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "split_chinese": self.split_chinese,
+        }
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """String tensor (batch,) → int32 token ids (batch, None), no [CLS], [SEP]."""

@@ -33,20 +33,22 @@ from usetune.encoders.use.layers import (
     NormalizedSum,
     pad_rows,
 )
-from usetune.encoders.use.tokenizer import sentencepiece_tokenizer
+from usetune.encoders.use.tokenizer import known_model, sentencepiece_tokenizer
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
 
 
+@keras.saving.register_keras_serializable("usetune")
 class UniversalSentenceEncoder(Encoder):
     """Strings (batch,) → float32 embeddings (batch, 512) of unit length.
 
     It is built with zeros for weights; `usetune.load_encoder` fills them in.
 
     Args:
-        sentencepiece: the SentencePiece model.
+        sentencepiece: the SentencePiece model; b"" if the weights of a .keras file are
+            loaded next, which bring it.
         vocabulary: ascending token ids that have a row in the embedding table.
             Default: all 128,010. `compact` sets it.
     """
@@ -59,9 +61,7 @@ class UniversalSentenceEncoder(Encoder):
     ) -> None:
         super().__init__(**kwargs)
         self.dim = weights.DIM
-        self.sentencepiece = sentencepiece
-        self.tokenizer = sentencepiece_tokenizer(sentencepiece)
-        self.resources = [self.tokenizer]
+        self._set_sentencepiece(sentencepiece)
         with float32_policy():
             self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
             self.ngrams = [
@@ -91,6 +91,11 @@ class UniversalSentenceEncoder(Encoder):
             tf.errors.InvalidArgumentError: if this encoder is compact and meets a
                 token without a row; the message holds the texts.
         """
+        if not self.sentencepiece:
+            raise ValueError(
+                "a configuration of another process has no SentencePiece model: load "
+                "its weights, as keras.models.load_model does"
+            )
         tokens = self.tokenizer.tokenize(texts)
         distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
         # The padding belongs to a text of its own, behind the last one.
@@ -158,6 +163,36 @@ class UniversalSentenceEncoder(Encoder):
             "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
             "vocabulary": vocabulary and list(vocabulary),
         }
+
+    def get_config(self) -> dict[str, Any]:
+        """SentencePiece and vocabulary, see `keras.layers.Layer.get_config`."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
+            "vocabulary": self.embedding.vocabulary,
+        }
+
+    @staticmethod
+    def _arguments(config: dict[str, Any]) -> dict[str, Any]:
+        # A configuration is read by people, too: 5 MB would bury it. Another process
+        # finds them among the weights.
+        return {**config, "sentencepiece": known_model(config["sentencepiece"])}
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the SentencePiece model among the weights of a .keras file."""
+        store["sentencepiece"] = np.frombuffer(self.sentencepiece, np.uint8)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the SentencePiece model from the weights of a .keras file."""
+        self._set_sentencepiece(np.asarray(store["sentencepiece"]).tobytes())
+
+    def _set_sentencepiece(self, model: bytes) -> None:
+        self.sentencepiece = model
+        self.resources = []
+        if model:
+            self.tokenizer = sentencepiece_tokenizer(model)
+            self.resources = [self.tokenizer]
 
     def copy(self) -> UniversalSentenceEncoder:
         """An independent encoder with the same vocabulary and weights."""

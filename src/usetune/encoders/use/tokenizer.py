@@ -6,6 +6,14 @@ from typing import Any
 import tensorflow_text as tf_text
 from tensorflow_text.python.ops import sentencepiece_tokenizer as implementation
 
+# The models that this process has used, by their SHA-256.
+_MODELS: dict[str, bytes] = {}
+
+
+def known_model(digest: str) -> bytes:
+    """The SentencePiece model of this SHA-256 that was used before; else b""."""
+    return _MODELS.get(digest, b"")
+
 
 def sentencepiece_tokenizer(model: bytes) -> tf_text.SentencepieceTokenizer:
     """Make a tokenizer that adds the tokens for the start and the end of a text.
@@ -16,6 +24,7 @@ def sentencepiece_tokenizer(model: bytes) -> tf_text.SentencepieceTokenizer:
     Returns:
         A tokenizer: string tensor (batch,) → ragged int32 tensor (batch, tokens).
     """
+    _MODELS[hashlib.sha256(model).hexdigest()] = model
     tokenizer = tf_text.SentencepieceTokenizer(model, add_bos=True, add_eos=True)
     tokenizer._model_resource = _SharedModel(model, None)
     return tokenizer

@@ -1,0 +1,238 @@
+"""An encoder among Keras' layers; its TextVectorization, too, does what is asked."""
+
+import copy
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import joblib
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import TEXTS
+from tests.fakes.tiny_bert import tiny_bert
+from tests.fakes.tiny_encoder import TinyEncoder
+from usetune import build_siamese, load_encoder
+
+STRINGS = tf.constant(TEXTS)
+LABELS = np.arange(len(TEXTS)) % 3
+KINDS = {
+    "use": lambda get: get("base").compact(TEXTS),
+    "bert": lambda _: tiny_bert(),
+    "saved_model": lambda get: load_encoder(get("saved")),
+    "truncated": lambda _: tiny_bert().truncate(5),
+    "control": lambda _: keras.layers.TextVectorization(
+        vocabulary=["data", "cook"], output_mode="multi_hot"
+    ),
+}
+# A truncated encoder is called as the one behind it is.
+CALLED = [kind for kind in KINDS if kind != "truncated"]
+IN_FILES = [kind for kind in KINDS if kind != "saved_model"]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "encoder"
+    TinyEncoder().save(folder)
+    return folder
+
+
+@pytest.fixture
+def encoder(request):
+    return KINDS[request.param](request.getfixturevalue)
+
+
+def of_kinds(kinds):
+    return pytest.mark.parametrize("encoder", kinds, indirect=True)
+
+
+def functional(encoder, shape=()):
+    texts = keras.Input(shape, dtype="string")
+    return keras.Model(
+        texts, keras.layers.Dense(3, activation="softmax")(encoder(texts))
+    )
+
+
+def same(one, two):
+    np.testing.assert_allclose(one(STRINGS), two(STRINGS), atol=1e-6)
+
+
+@of_kinds(CALLED)
+def test_sequential_model_fits_on_texts_of_each_kind(encoder):
+    model = keras.Sequential([encoder, keras.layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    data = tf.data.Dataset.from_tensor_slices((TEXTS, LABELS)).batch(3)
+    for texts, labels in (
+        (np.array(TEXTS, object), LABELS),
+        (STRINGS, LABELS),
+        (data, None),
+    ):
+        model.fit(texts, labels, shuffle=False, verbose=0)
+    assert model.predict(STRINGS, verbose=0).shape == (len(TEXTS), 3)
+    # It would be True on a GPU, and fail there.
+    assert not encoder.supports_jit and not model.jit_compile
+
+
+@of_kinds([kind for kind in KINDS if kind != "control"])
+def test_calls_and_shapes(encoder):
+    expected = encoder(STRINGS)
+    column = np.array(TEXTS, object)[:, None]
+    for texts in (TEXTS, column[:, 0], column, STRINGS[:, None]):
+        np.testing.assert_allclose(encoder(texts), expected, atol=1e-6)
+    dim = expected.shape[1]
+    assert tuple(encoder.compute_output_shape((None, 1))) == (None, dim)
+    for shape in ((), (1,)):
+        model = functional(encoder, shape)
+        assert model.input_shape == (None, *shape)
+        assert model.layers[1].output.shape == (None, dim)
+        assert model(STRINGS[:, None] if shape else STRINGS).shape == (len(TEXTS), 3)
+
+
+def test_calls_that_are_refused(tiny):
+    for texts in (tf.constant("a"), tf.constant([["a", "b"]]), np.full((2, 2), "a")):
+        with pytest.raises(ValueError, match=r"\(batch,\) or \(batch, 1\). Received"):
+            tiny(texts)
+    for texts, message in (
+        (tf.constant([1.0]), "must be strings.*float32"),
+        (keras.Input(()), "must be strings.*float32"),
+        ("a", r"Write \[texts\]"),
+        ({"a": "b"}, "texts.values"),
+        ([1], r"texts\[0\] must be a str"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            tiny(texts)
+
+
+@of_kinds(IN_FILES)
+def test_configurations_and_files(encoder, tmp_path):
+    model = functional(encoder)
+    model.save(tmp_path / "model.keras")
+    same(keras.models.load_model(tmp_path / "model.keras"), model)
+    for other in (
+        keras.models.clone_model(model),
+        keras.models.model_from_json(model.to_json()),
+    ):
+        other.set_weights(model.get_weights())
+        same(other, model)
+    again = type(encoder).from_config(encoder.get_config())
+    assert again.name == encoder.name
+    if encoder.weights:
+        again.set_weights(encoder.get_weights())
+    same(again, encoder)
+
+
+def test_a_configuration_of_another_process_asks_for_weights(base):
+    config = {**base.compact(TEXTS).get_config(), "sentencepiece": "0" * 64}
+    with pytest.raises(ValueError, match="load its weights"):
+        type(base).from_config(config)(STRINGS)
+
+
+def test_frozen_stays_frozen(base):
+    encoder = base.compact(TEXTS)
+    encoder.trainable = False
+    model = pickle.loads(pickle.dumps(functional(encoder)))
+    assert [v.name for v in model.trainable_variables] == ["kernel", "bias"]
+
+
+def test_a_saved_model_is_in_no_file_of_keras(saved, tmp_path):
+    model = functional(load_encoder(saved))
+    for function in (
+        model.to_json,
+        lambda: model.save(tmp_path / "model.keras"),
+        lambda: keras.models.clone_model(model),
+    ):
+        with pytest.raises(NotImplementedError, match=r"encoder.save\(folder\)"):
+            function()
+
+
+@of_kinds(KINDS)
+def test_copies_are_equal_and_independent(encoder, tmp_path):
+    joblib.dump(encoder, tmp_path / "encoder")
+    copies = [
+        copy.deepcopy(encoder),
+        pickle.loads(pickle.dumps(encoder)),
+        joblib.load(tmp_path / "encoder"),
+    ]
+    for other in copies:
+        same(other, encoder)
+        for one, two in zip(other.variables, encoder.variables, strict=True):
+            one.assign(one.value + 1)
+            assert np.abs(one.numpy() - two.numpy()).min() > 0.5
+
+
+def test_a_saved_model_is_copied_from_its_own_files(saved, tmp_path):
+    saved = shutil.copytree(saved, tmp_path / "moved")
+    content = pickle.dumps(load_encoder(saved))
+    expected = load_encoder(saved).encode(TEXTS)
+    saved.rename(saved.with_name("gone"))
+    again = pickle.loads(content)
+    np.testing.assert_array_equal(again.encode(TEXTS), expected)
+    np.testing.assert_array_equal(again.copy().encode(TEXTS), expected)
+
+
+class Own(keras.Model):
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.head = keras.layers.Dense(3)
+
+    def call(self, texts):
+        return self.head(self.encoder(texts))
+
+
+@of_kinds(CALLED)
+def test_models_around_it_are_exported(encoder, tmp_path):
+    model = functional(encoder)
+    model.export(tmp_path / "functional", verbose=False)
+    exported = tf.saved_model.load(str(tmp_path / "functional"))
+    same(exported.serve, model)
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    tf.saved_model.load(str(tmp_path / "saved"))
+    own = Own(encoder)
+    own(STRINGS)
+    signature = [tf.TensorSpec([None], tf.string)]
+    own.export(tmp_path / "own", verbose=False, input_signature=signature)
+    exported = tf.saved_model.load(str(tmp_path / "own"))
+    same(exported.serve, own)
+
+
+def test_numbers_are_refused_in_a_graph(tiny):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be strings"):
+        tf.function(tiny)(tf.constant([1.0]))
+
+
+def test_a_siamese_model_is_saved_and_exported(tmp_path):
+    model = build_siamese(tiny_bert().truncate(4))
+    pair = {"base": STRINGS, "ref": STRINGS[::-1]}
+    model.save(tmp_path / "siamese.keras")
+    again = keras.models.load_model(tmp_path / "siamese.keras")
+    np.testing.assert_allclose(again(pair), model(pair), atol=1e-6)
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(str(tmp_path / "exported"))
+    np.testing.assert_allclose(exported.serve([*pair.values()]), model(pair), atol=1e-6)
+
+
+def test_a_checkpoint_loads_in_a_fresh_process(base, tmp_path):
+    """Of a classifier on the encoder."""
+    model = functional(base.compact(TEXTS))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="loss")
+    model.fit(STRINGS, LABELS, verbose=0, callbacks=[best])
+    code = (
+        "import sys, keras, numpy as np, tensorflow as tf, usetune.encoders;"
+        "model = keras.models.load_model('best.keras');"
+        "np.save('found.npy', model(tf.constant(sys.argv[1:])))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, *TEXTS],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "found.npy"), model(STRINGS), atol=1e-6
+    )
