@@ -143,14 +143,7 @@ class UniversalSentenceEncoder(Encoder):
         return copy
 
     def expand(self, base: UniversalSentenceEncoder) -> UniversalSentenceEncoder:
-        """A copy of ``base`` with the dense weights and the rows of this encoder.
-
-        Args:
-            base: the encoder that `compact` was called on.
-
-        Returns:
-            An independent encoder with the vocabulary of ``base``.
-        """
+        """``base`` with the dense weights and the rows of this one, in a copy."""
         return self._assembled(base, self)
 
     @property
