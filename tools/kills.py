@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from typing import Any
 import faiss
 import numpy as np
 import pandas as pd
-import ray.data  # noqa: F401  Imported once, before processes are forked.
+import ray
+import ray.data  # noqa: F401  Imported before processes are forked.
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -48,6 +49,8 @@ KILLS = {"train": 14, "save": 12, "export": 12, "index": 10, "embed": 6}
 _WRITES = {"open", "os.mkdir", "os.rename", "shutil.rmtree", "tempfile.mkdtemp"}
 # Seconds that a kill in the middle of a write comes after one of these, at most.
 _LATER = 0.03
+# Names the Ray that calls join.
+_ADDRESS = "KILLS_RAY_ADDRESS"
 # Seconds after which a call hangs.
 _HANGS = 300
 
@@ -89,8 +92,10 @@ def index(folder: Path) -> Any:
 def embed(folder: Path) -> Any:
     """A corpus of four parts."""
     output = folder / "embedded"
+    texts = folder / "corpus.txt"
+    address = os.environ[_ADDRESS]
     embed_corpus(
-        TinyEncoder(), folder / "corpus.txt", output, "text", rows_per_part=500
+        TinyEncoder(), texts, output, "text", rows_per_part=500, address=address
     )
     corpus = EmbeddedCorpus(output)
     return [corpus[:], corpus.rows(np.arange(len(corpus)))]
@@ -163,6 +168,24 @@ def call(name: str, folder: Path, kill: Kill | None = None) -> Ending:
     return Ending(False, *answers[-1], seconds)
 
 
+@contextlib.contextmanager
+def running_ray() -> Iterator[None]:
+    """A Ray for the calls to join, in a process that nobody kills."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        ray.init(address="local", num_cpus=4, include_dashboard=False)
+        os.write(writing, ray.get_runtime_context().gcs_address.encode())
+        signal.pause()
+    os.close(writing)
+    os.environ[_ADDRESS] = os.read(reading, 100).decode()
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGINT)
+        os.waitpid(process, 0)
+
+
 def _be_called(name: str, folder: Path, answers: int, kill: Kill | None) -> None:
     """What the process does; it does not return."""
     signal.alarm(_HANGS)
@@ -222,7 +245,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     random, rows = np.random.default_rng(arguments.seed), []
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory() as root, running_ray():
         begun = Path(root, "begun")
         begun.mkdir()
         lines = "".join(f"{TEXTS[i % 16]} {i}\n" for i in range(2000))

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tests import ROOT
-from usetune._utils.files import check_new, check_room, clean, replacing
+from usetune._utils.files import check_new, check_room, clean, clean_folder, replacing
 
 
 def test_replaces_only_when_done(tmp_path):
@@ -166,6 +166,17 @@ def test_what_is_being_written_is_left_alone(tmp_path):
         assert path.read_text() == "second"
     assert path.read_text() == "first"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_all_that_is_left_in_a_folder(tmp_path):
+    others = {".a.12345678.other", ".hidden", "c"}
+    for name in (".a.b.12345678.usetune", ".[c].12345678.usetune", *others):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".[c].12345678.usetune" / "[c].old").write_text("old")
+    with replacing(tmp_path / "d") as temporary:
+        temporary.write_text("d")
+        clean_folder(tmp_path)
+    assert {x.name for x in tmp_path.iterdir()} == {"[c]", "d", *others}
 
 
 def test_a_folder_that_is_cleaned_before_it_is_locked(tmp_path, monkeypatch):

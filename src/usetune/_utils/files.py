@@ -73,11 +73,21 @@ def clean(path: str | Path) -> None:
         path: of the file or folder.
     """
     path = expand(path)
-    pattern = f".{glob.escape(path.name)}.{'?' * 8}{_ENDING}"
-    for folder in path.parent.glob(pattern):
+    _clean(path.parent, glob.escape(path.name))
+
+
+def clean_folder(folder: Path) -> None:
+    """Do what `clean` does for every path in a folder, without those deeper in it."""
+    _clean(folder, "*")
+
+
+def _clean(parent: Path, names: str) -> None:
+    # tempfile puts eight characters in between.
+    random = f".{'?' * 8}{_ENDING}"
+    for folder in parent.glob(f".{names}{random}"):
         with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_left:
             if is_left:
-                _settle(folder, path)
+                _settle(folder, parent / folder.name[1 : -len(random)])
 
 
 def is_new(path: str | Path) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from usetune._utils.files import replacing
+from usetune._utils.files import clean_folder, replacing
 from usetune._utils.manifest import Files, ManifestError, ManifestFormat, entry
 from usetune._utils.warn import warn
 from usetune.corpus.formats import reader_of
@@ -110,6 +110,9 @@ def finish(plan: Plan, output: Path) -> Plan:
         finished.write(output)
     for folder in (WORK, FINISHED):
         shutil.rmtree(output / folder, ignore_errors=True)
+    # What was killed after its last rename.
+    for path in paths[0].parent, output / "rejected", output:
+        clean_folder(path)
     return finished
 
 
