@@ -18,7 +18,12 @@ from usetune.data import mine_hard_negatives as mine
 from usetune.evaluation import BinaryClassificationEvaluator, TripletEvaluator
 from usetune.evaluation.pair_metrics import _best_cuts
 from usetune.losses import Triplet
-from usetune.search import Quantizer, nearest
+from usetune.search import (
+    Quantizer,
+    community_detection,
+    paraphrase_mining,
+    semantic_search,
+)
 from usetune.similarity import unit_length
 
 SIMILARITIES = {"cosine", "dot", "euclidean", "manhattan"}
@@ -301,16 +306,28 @@ def mine_hard_negatives(
 # Search and quantization
 
 
-def semantic_search(
-    queries: Any, corpus: Any, top_k: int, query_chunk_size: int, corpus_chunk_size: int
-) -> list[list[dict[str, float]]]:
-    count = min(top_k, len(corpus))
-    queries, corpus = (unit_length(np.asarray(x)) for x in (queries, corpus))
-    rows, scores = nearest(queries, corpus, count, corpus_chunk_size)
-    return [
-        [{"corpus_id": row, "score": score} for row, score in zip(*own, strict=True)]
-        for own in zip(rows.tolist(), scores.tolist(), strict=True)
-    ]
+def communities(
+    embeddings: Any,
+    threshold: float = 0.75,
+    min_community_size: int = 10,
+    batch_size: int = 1024,
+) -> list[list[int]]:
+    embeddings = np.asarray(embeddings)
+    return community_detection(embeddings, threshold, min_community_size)
+
+
+def paraphrases(
+    embeddings: Any, top_k: int = 100, max_pairs: int = 500_000, **options: Any
+) -> list[list[Any]]:
+    unlike(
+        similarity_functions=options.get("score_function", cosines) is not cosines,
+        no_pairs=max_pairs == 0,
+    )
+    return paraphrase_mining(np.asarray(embeddings), top_k, max_pairs)
+
+
+def searched(queries: Any, corpus: Any, top_k: int = 10, **sizes: Any) -> list[Any]:
+    return semantic_search(np.asarray(queries), np.asarray(corpus), top_k)
 
 
 def quantize_embeddings(
@@ -390,9 +407,10 @@ module(
 )
 module(
     f"{ST}.util.retrieval",
-    semantic_search=semantic_search,
-    community_detection=missing("community_detection"),
-    paraphrase_mining=missing("paraphrase_mining"),
+    semantic_search=searched,
+    community_detection=communities,
+    paraphrase_mining=missing("a_model_that_is_downloaded"),
+    paraphrase_mining_embeddings=paraphrases,
 )
 module(
     f"{ST}.sentence_transformer.losses.triplet",

@@ -15,7 +15,7 @@ from usetune._utils.files import check_new, replacing
 from usetune._utils.manifest import Files, ManifestFormat
 from usetune._utils.paths import expand
 from usetune.corpus.embedded import EmbeddedCorpus
-from usetune.search.exact import check_count, check_queries
+from usetune.search.exact import check_count, check_rows
 
 _INDEX = "index.faiss"
 # Reading it gives the identity of the corpus that the index was made of, and the files.
@@ -70,7 +70,7 @@ class CorpusIndex:
                 setting.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        check_queries(queries, self.faiss_index.d)
+        check_rows("queries", queries, self.faiss_index.d)
         check_count(count, len(self))
         if setting is not None:
             space = _faiss().ParameterSpace()

@@ -1,4 +1,4 @@
-"""Search for the nearest embeddings, and embeddings made small.
+"""Search for the nearest embeddings, paraphrases and groups; embeddings made small.
 
 .. code-block:: python
 
@@ -10,10 +10,18 @@
 from usetune.search.binary import nearest_binary
 from usetune.search.exact import nearest
 from usetune.search.quantization import QuantizedCorpus, Quantizer
+from usetune.search.semantic import (
+    community_detection,
+    paraphrase_mining,
+    semantic_search,
+)
 
 __all__ = [
     "nearest",
     "nearest_binary",
     "Quantizer",
     "QuantizedCorpus",
+    "semantic_search",
+    "paraphrase_mining",
+    "community_detection",
 ]

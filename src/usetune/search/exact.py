@@ -39,7 +39,7 @@ def nearest(
             ``count`` is not between 1 and its size, or ``chunk_size`` is below 1.
     """
     queries = np.asarray(queries)
-    check_queries(queries)
+    check_rows("queries", queries)
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1. Received: {chunk_size}")
     check_count(count, len(corpus) if hasattr(corpus, "__len__") else None)
@@ -63,21 +63,22 @@ def nearest(
     return rows, best
 
 
-def check_queries(queries: np.ndarray, dim: int | None = None) -> None:
-    """Check the queries of a search.
+def check_rows(name: str, rows: np.ndarray, dim: int | None = None) -> None:
+    """Check the rows of an argument.
 
     Args:
-        queries: must be an array (queries, dim) of finite numbers.
+        name: name of the argument.
+        rows: must be an array (n, dim) of finite numbers.
         dim: number of components that they must have. Default: any.
 
     Raises:
-        ValueError: if they are something else.
+        ValueError: naming the argument, if they are something else.
     """
-    faulty = np.sum(~np.isfinite(queries))
-    if queries.ndim != 2 or dim not in (None, queries.shape[1]) or faulty:
+    faulty = np.sum(~np.isfinite(rows))
+    if rows.ndim != 2 or dim not in (None, rows.shape[1]) or faulty:
         raise ValueError(
-            f"queries must be an array (queries, {dim or 'dim'}) of finite numbers. "
-            f"Received: shape {queries.shape}, {faulty} of them not finite"
+            f"{name} must be an array ({name}, {dim or 'dim'}) of finite numbers. "
+            f"Received: shape {rows.shape}, {faulty} of them not finite"
         )
 
 
