@@ -50,15 +50,15 @@ def main() -> None:
         wanted = max(1, round(count * options.share))
         return _tried(name, options.seed, range(first, first + wanted), deadline)
 
-    first, total, shown = options.first, Counter[str](), []
+    first, total = options.first, Counter[str]()
     with ThreadPool(options.jobs) as pool:
         for (name, _), found in zip(readers, pool.imap(tried, readers), strict=True):
             counts, faults = found
             _print_row(name, counts)
             total += counts
-            shown += faults
+            for fault in faults:
+                print(fault, flush=True)
     _print_row("all", total)
-    print("\n".join(shown))
     sys.exit(bool(total["obscure"] or total["wrong"]))
 
 

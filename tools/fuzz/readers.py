@@ -15,7 +15,8 @@ _BATCH = 50
 
 def show() -> None:
     """Print names and numbers of inputs as JSON."""
-    readers = [*files.all_readers(), *generated.all_readers(), *state.all_readers()]
+    # Those that take longest come first.
+    readers = [*state.all_readers(), *files.all_readers(), *generated.all_readers()]
     print(json.dumps([[reader[0], reader[-1]] for reader in readers]))
 
 
