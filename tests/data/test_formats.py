@@ -54,7 +54,7 @@ def test_named_where_several_fit():
     assert format_of(both, name).name == name
     with pytest.raises(ValueError, match="must be one of.*Received: 'pears'"):
         format_of(both, "pears")
-    with pytest.raises(ValueError, match=r"\['anchor', 'positive'\]\. Received"):
+    with pytest.raises(ValueError, match=r"lacks the columns \['anchor', 'positive'\]"):
         format_of(both, "positive pairs")
 
 

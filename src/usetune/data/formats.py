@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from usetune._utils.checks import check_choice
 from usetune.data.columns import as_number, check_columns, check_table, refuse_cells
 from usetune.data.scales import scale_hint
 
@@ -61,30 +62,23 @@ def format_of(
             columns have one name.
     """
     check_table(table, source)
-    check_columns(table.columns, source)
+    if name is not None:
+        check_choice("format", name, [format.name for format in FORMATS])
     named = [format for format in FORMATS if name in (None, format.name)]
-    if not named:
-        raise ValueError(
-            f"format must be one of {[format.name for format in FORMATS]}. "
-            f"Received: {name!r}"
-        )
+    check_columns(table.columns, source, *(format.columns for format in named))
     fitting = [format for format in named if {*format.columns} <= {*table.columns}]
     if {BINARY, LABELLED} <= {*fitting}:
         binary = _numbers(table["label"]).isin([0, 1]).all()
         fitting.remove(LABELLED if binary else BINARY)
     if {POSITIVE, TRIPLETS} <= {*fitting}:
         fitting.remove(POSITIVE)
-    if len(fitting) == 1:
-        return fitting[0]
-    found = f"Received: {list(table.columns)}"
-    if fitting:
+    if len(fitting) > 1:
         names = " and ".join(format.name for format in fitting)
         raise ValueError(
             f"{source}: the columns fit {names}; say which with format=, or leave out "
-            f"columns. {found}"
+            f"columns. Received: {[*table.columns]}"
         )
-    expected = " or ".join(str(list(format.columns)) for format in named)
-    raise ValueError(f"{source} must have the columns {expected}. {found}")
+    return fitting[0]
 
 
 def check_rows(table: pd.DataFrame, format: Format, source: str) -> pd.DataFrame:

@@ -38,12 +38,9 @@ def load_sts(
         ValueError: for an unknown split, language or parsing, or a wrong SHA-256.
         FileNotFoundError: if another language than English cannot be had.
     """
-    for name, value, allowed in (
-        ("split", split, SPLITS),
-        ("language", language, LANGUAGES),
-        ("parsing", parsing, ("all", "article")),
-    ):
-        check_choice(name, value, allowed)
+    check_choice("split", split, SPLITS)
+    check_choice("language", language, LANGUAGES)
+    check_choice("parsing", parsing, ("all", "article"))
     name = f"stsb-{language}-{split}.csv"
     try:
         path, header = sources.find(f"stsb/{name}"), None

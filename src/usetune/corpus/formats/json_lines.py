@@ -89,10 +89,9 @@ class JsonLinesReader(Reader):
     def _kinds(self, path: str) -> dict[str, set[str]]:
         """Of the values in each column, in the rows with a text."""
         kinds: dict[str, set[str]] = {}
-        is_empty = True
+        number = 0
         with open_lines(path) as file:
-            for line in not_blank(lines_of(file, path)):
-                is_empty = False
+            for number, line in enumerate(not_blank(lines_of(file, path)), start=1):
                 try:
                     row = self._parse(line)
                 except ValueError:
@@ -100,7 +99,7 @@ class JsonLinesReader(Reader):
                     continue
                 for name, value in row.items():
                     kinds.setdefault(name, set()).add(_kind(value))
-        if is_empty:
+        if not number:
             raise ValueError(f"{path} is empty: it has no rows")
         if not kinds:
             raise ValueError(
