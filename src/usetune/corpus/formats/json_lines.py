@@ -89,9 +89,10 @@ class JsonLinesReader(Reader):
     def _kinds(self, path: str) -> dict[str, set[str]]:
         """Of the values in each column, in the rows with a text."""
         kinds: dict[str, set[str]] = {}
-        number = 0
+        is_empty = True
         with open_lines(path) as file:
-            for number, line in enumerate(not_blank(lines_of(file, path)), start=1):
+            for line in not_blank(lines_of(file, path)):
+                is_empty = False
                 try:
                     row = self._parse(line)
                 except ValueError:
@@ -99,7 +100,7 @@ class JsonLinesReader(Reader):
                     continue
                 for name, value in row.items():
                     kinds.setdefault(name, set()).add(_kind(value))
-        if not number:
+        if is_empty:
             raise ValueError(f"{path} is empty: it has no rows")
         if not kinds:
             raise ValueError(
