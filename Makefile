@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Processes that test: each holds an encoder or two, some 2 GB.
 JOBS ?= 2
-NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb))
 # Notebook 3 reads what notebook 2 has written.
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3

@@ -14,7 +14,7 @@ PROSE = sorted(
     for pattern in ("*.md", "docs/**/*.md", "data/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
 def name(path):
