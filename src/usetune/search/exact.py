@@ -77,7 +77,7 @@ def check_rows(name: str, rows: np.ndarray, dim: int | None = None) -> None:
     faulty = np.sum(~np.isfinite(rows))
     if rows.ndim != 2 or dim not in (None, rows.shape[1]) or faulty:
         raise ValueError(
-            f"{name} must be an array ({name}, {dim or 'dim'}) of finite numbers. "
+            f"{name} must be an array (n, {dim or 'dim'}) of finite numbers. "
             f"Received: shape {rows.shape}, {faulty} of them not finite"
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
+from usetune._utils.checks import check_choice
 from usetune._utils.warn import warn
 from usetune.similarity import unit_length
 
@@ -57,10 +58,7 @@ class Quantizer:
     threshold: np.ndarray
 
     def __init__(self, precision: str) -> None:
-        if precision not in _CODES:
-            raise ValueError(
-                f"precision must be one of {list(_CODES)}. Received: {precision!r}"
-            )
+        check_choice("precision", precision, _CODES)
         self.precision = precision
 
     def fit(self, embeddings: np.ndarray) -> Quantizer:
