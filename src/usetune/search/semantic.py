@@ -11,6 +11,7 @@ import numpy as np
 
 from usetune._utils.checks import check_at_least
 from usetune.search.exact import check_rows, nearest
+from usetune.similarity import unit_length
 
 # Number of documents that are divided by their lengths at a time.
 _CHUNK = 10_000
@@ -139,10 +140,7 @@ def community_detection(
 
 
 def _units(embeddings: np.ndarray) -> np.ndarray:
-    """Rows divided by their lengths, in float64; zeros stay zeros."""
-    embeddings = np.asarray(embeddings, np.float64)
-    length = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return embeddings / np.where(length == 0, 1, length)
+    return unit_length(np.asarray(embeddings, np.float64))
 
 
 def _cosines(u: np.ndarray, v: np.ndarray) -> np.ndarray:
