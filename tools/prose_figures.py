@@ -2,8 +2,8 @@
 
 Prints a row for each figure: the notebook, the cell, the sentence, and the output in
 which the figure stands, rounded or as a percentage. Figures are numbers with a decimal
-point, percentages, millions and numbers of three digits or more; formulas, code and links do
-not count. Fails if a figure has no source.
+point, percentages, millions and numbers of three digits or more; formulas, code and
+links do not count. Fails if a figure has no source.
 """
 
 import json
