@@ -14,6 +14,7 @@ from tqdm import tqdm
 from usetune._utils.files import check_new, replacing
 from usetune._utils.process import check_process
 from usetune._utils.text import utf8
+from usetune.encoders.reusable import write_saved_model
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
@@ -168,12 +169,14 @@ class TextModel(keras.Model):
         return super().predict(x, *args, **kwargs)
 
     def export(self, filepath: str | Path, format: str = "tf_saved_model") -> None:
-        """Export as a reusable TF2 SavedModel folder.
+        """Export as a reusable TF2 SavedModel folder, as the original on TF Hub is one.
 
-        `tensorflow_hub.load` takes it, and so does ``hub.KerasLayer`` of legacy
-        Keras with ``trainable=True``: it is callable on a string tensor and has
-        ``variables``, ``trainable_variables`` and ``regularization_losses``. A
-        process that loads it must import ``tensorflow_text`` first.
+        `tensorflow_hub.load` gives a function of ``inputs``, strings (), (batch,) or
+        (batch, 1), and of ``training``, which changes nothing; it returns (batch, dim)
+        and has ``variables``, ``trainable_variables`` and ``regularization_losses``, so
+        that ``hub.KerasLayer`` of legacy Keras trains it. The signature for TF Serving,
+        "serving_default", takes ``inputs`` (batch,) and returns ``outputs``. A process
+        that loads it must import ``tensorflow_text`` first.
 
         Args:
             filepath: the folder to create.
@@ -186,16 +189,8 @@ class TextModel(keras.Model):
         if format != "tf_saved_model":
             raise ValueError(f"format must be 'tf_saved_model'. Received: {format!r}")
         check_new(filepath)
-        saved = tf.train.Checkpoint()
-        saved.resources = list(self.resources)
-        saved.variables = [variable.value for variable in self.variables]
-        saved.trainable_variables = [
-            variable.value for variable in self.trainable_variables
-        ]
-        saved.regularization_losses = []
-        saved.__call__ = self._forward
         with replacing(filepath) as temporary:
-            tf.saved_model.save(saved, str(temporary))
+            write_saved_model(self, self.resources, temporary)
 
 
 def _one_axis(texts: Any) -> Any:
