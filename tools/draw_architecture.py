@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "usetune"
 DRAWING = ROOT / "docs" / "architecture.svg"
 WIDTH, BOX, HEIGHT, STEP = 880, 132, 46, 112
-COLOURS = ["#1b6ca8", "#b5482a", "#3c7d3e", "#7a4fa3", "#a67c00", "#00797a", "#8a3d62"]
+COLOURS = ["#1b6ca8", "#b5482a", "#3c7d3e", "#7a4fa3"]
+COLOURS += ["#a67c00", "#00797a", "#8a3d62", "#5a5a1e"]
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" \
 font-family="sans-serif" font-size="15">

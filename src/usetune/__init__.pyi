@@ -10,6 +10,7 @@ from . import protocols as protocols
 from . import search as search
 from . import sharing as sharing
 from . import similarity as similarity
+from . import sklearn as sklearn
 from . import training as training
 from .corpus import embed_corpus as embed_corpus
 from .data import check_leaks as check_leaks
@@ -72,6 +73,7 @@ __all__ = [
     "search",
     "sharing",
     "similarity",
+    "sklearn",
     "split_pairs",
     "sts_benchmark",
     "suggest_loss",

@@ -6,15 +6,20 @@ import os
 _first: int | None = None
 
 
+def is_forked() -> bool:
+    """Whether this process was forked from one that asked before."""
+    global _first
+    _first = _first or os.getpid()
+    return os.getpid() != _first
+
+
 def check_process() -> None:
-    """Refuse to go on in a process forked from one that called this before.
+    """Refuse to go on in a forked process, see `is_forked`.
 
     Raises:
         RuntimeError: saying how to start processes instead.
     """
-    global _first
-    _first = _first or os.getpid()
-    if os.getpid() != _first:
+    if is_forked():
         raise RuntimeError(
             f"an encoder was in use in process {_first} before it forked this one; "
             "TensorFlow would wait here for ever. Start processes by "

@@ -216,6 +216,9 @@ class ProjectedEncoder(Encoder):
         matrix = matrix.reshape(encoder.dim, config.pop("dim"))
         return {**config, "encoder": encoder, "matrix": matrix}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ProjectedEncoder, (self.encoder, self.matrix)
+
     def copy(self) -> ProjectedEncoder:
         """An independent encoder with the same weights and map."""
         return ProjectedEncoder(self.encoder.copy(), self.matrix)

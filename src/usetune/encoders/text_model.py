@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from usetune._utils.files import check_new, replacing
-from usetune._utils.process import check_process
+from usetune._utils.process import check_process, is_forked
 from usetune._utils.text import utf8
 from usetune.encoders.reusable import write_saved_model
 
@@ -91,6 +92,16 @@ class TextModel(keras.Model):
     def _arguments(config: dict[str, Any]) -> dict[str, Any]:
         """The arguments of `__init__`, of their form in a configuration."""
         return config
+
+    def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
+        return _unpickled, (type(self), *self.__reduce__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keras' own containers, which its layers make of others, have no pickle.
+        config = json.loads(json.dumps(self.get_config()))
+        # Equal encoders have equal pickles, but names with numbers.
+        config.pop("name", None)
+        return _with_weights, (type(self), config, self.get_weights())
 
     def get_build_config(self) -> None:
         """Nothing: an encoder has its variables once it is made."""
@@ -216,6 +227,28 @@ def _one_axis(texts: Any) -> Any:
     if shape.rank == 1 or isinstance(texts, keras.KerasTensor):
         return texts
     return tf.reshape(texts, [-1])
+
+
+def _with_weights(
+    kind: type[TextModel], config: dict[str, Any], weights: list[np.ndarray]
+) -> TextModel:
+    """Undo `TextModel.__reduce__`. Keras' own pickles hold the second of the day.
+
+    joblib, and so the `memory` of scikit-learn's pipelines, knows objects by pickles.
+    """
+    model = kind.from_config(config)
+    model.set_weights(weights)
+    return model
+
+
+def _unpickled(
+    kind: type[TextModel], function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> TextModel:
+    """Undo `TextModel.__reduce_ex__`; in a forked process, what `encode` refuses.
+
+    A pool waits for ever for a worker that fails to unpickle its task.
+    """
+    return object.__new__(kind) if is_forked() else function(*arguments)
 
 
 def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:

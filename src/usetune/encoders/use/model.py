@@ -169,8 +169,14 @@ class UniversalSentenceEncoder(Encoder):
     @staticmethod
     def _arguments(config: dict[str, Any]) -> dict[str, Any]:
         # A configuration is read by people, too: 5 MB would bury it. Another process
-        # finds them among the weights.
-        return {**config, "sentencepiece": known_model(config["sentencepiece"])}
+        # finds them among the weights. In a pickle, they are themselves.
+        model = config["sentencepiece"]
+        found = known_model(model) if isinstance(model, str) else model
+        return {**config, "sentencepiece": found}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, (kind, config, weights) = super().__reduce__()
+        return make, (kind, {**config, "sentencepiece": self.sentencepiece}, weights)
 
     def save_own_variables(self, store: Any) -> None:
         """Put the SentencePiece model among the weights of a .keras file."""
