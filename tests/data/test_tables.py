@@ -96,3 +96,11 @@ def test_a_footer_that_says_other_rows(tmp_path):
         read_table(path)
     with pytest.raises(ValueError, match="a.parquet .*has 37 rows.*footer says 36"):
         cut([str(path)], "x", 100)
+
+
+def test_a_file_without_columns(tmp_path):
+    pq.write_table(pa.table({}), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("{}\n{}\n")
+    for name in ("a.parquet", "a.jsonl"):
+        with pytest.raises(ValueError, match=f"{name} has no columns"):
+            read_table(tmp_path / name)

@@ -44,7 +44,7 @@ def read_table(
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, if it is empty, damaged, not UTF-8 or not of its
-            format, lacks a column or has one twice, or has too many rows.
+            format, has no columns, lacks one or has one twice, or has too many rows.
     """
     path = expand(path)
 
@@ -52,7 +52,10 @@ def read_table(
         return require_columns(table, str(path), *expected, names=names)
 
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
-    return check(_READERS.get(ending, _read_csv)(path, check, most_rows))
+    table = check(_READERS.get(ending, _read_csv)(path, check, most_rows))
+    if table.columns.empty:
+        raise ValueError(f"{path} has no columns")
+    return table
 
 
 def check_size(path: str | Path, rows: int, most_rows: int = MOST_ROWS) -> None:
