@@ -29,7 +29,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # The root of the sources is the repository, so that a link between these files is the
 # same on the site and in the repository, and is checked here.
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**", "notebooks/**/*.ipynb"]
+include_patterns = ["*.md", "docs/**", "notebooks/**.ipynb"]
 include_patterns += ["benchmarks/*.md", "data/*.md"]
 exclude_patterns = [".*", "**/.ipynb_checkpoints", "build", "dist", "outputs", "logs"]
 exclude_patterns += ["src", "tests"]
