@@ -106,8 +106,8 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         check_is_fitted(self)
         texts = self._texts(X, reset=False)
-        own = {} if self.batch_size is None else {"batch_size": self.batch_size}
-        embeddings = self.encoder_.encode(texts, **own)
+        own = () if self.batch_size is None else (self.batch_size,)
+        embeddings = self.encoder_.encode(texts, *own)
         # A truncated encoder would be traced anew in each fit, and stored beside this.
         return (
             embeddings if self.dim is None else unit_length(embeddings[:, : self.dim])

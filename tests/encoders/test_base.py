@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from tests.fakes.tiny_bert import tiny_bert
+from usetune.encoders import strings
 from usetune.encoders import text_model as module
 
 MULTILINGUAL = [
@@ -39,14 +41,14 @@ def test_each_distinct_text_is_computed_once(base, monkeypatch):
 
 def test_batches_are_bounded_in_texts_and_in_bytes():
     texts = sorted([b"x" * length for length in range(0, 5000, 7)], key=len)
-    ranges = list(module._batches(texts, 128))
+    ranges = list(strings.batches(texts, 128))
     assert [start for start, _ in ranges] == [0, *[stop for _, stop in ranges[:-1]]]
     assert ranges[-1][1] == len(texts)
     for start, stop in ranges:
         assert 0 < stop - start <= 128
-        assert sum(map(len, texts[start:stop])) <= module._BATCH_BYTES
-    assert list(module._batches([b"x" * 100_000], 128)) == [(0, 1)]
-    assert list(module._batches([], 128)) == []
+        assert sum(map(len, texts[start:stop])) <= strings._BATCH_BYTES
+    assert list(strings.batches([b"x" * 100_000], 128)) == [(0, 1)]
+    assert list(strings.batches([], 128)) == []
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "a\udc00b", "x" * 100_000])
@@ -122,6 +124,71 @@ def test_progress_bar_on_long_work_only(base, monkeypatch, capfd):
     monkeypatch.setattr(module, "_PROGRESS_DELAY", 0)
     base.encode(["now", "shown"], batch_size=1)
     assert "encode" in capfd.readouterr().err
+
+
+def test_a_progress_bar_can_be_asked_for(tiny, monkeypatch, capfd):
+    for text in ("one", ["one"]):
+        tiny.encode(text, show_progress_bar=True)
+        assert "encode:   0%" in capfd.readouterr().err
+    monkeypatch.setattr(module, "_PROGRESS_DELAY", 0)
+    tiny.encode(["one"], show_progress_bar=False)
+    assert capfd.readouterr().err == ""
+
+
+def test_arguments_of_sentence_transformers(tiny):
+    holds = {
+        "prompt_name": None,
+        "prompt": None,
+        "output_value": "sentence_embedding",
+        "precision": "float32",
+        "convert_to_numpy": True,
+        "convert_to_tensor": False,
+        "device": None,
+        "normalize_embeddings": True,
+        "truncate_dim": None,
+        "pool": None,
+        "chunk_size": None,
+    }
+    for encoder in (tiny, tiny_bert()):
+        found = encoder.encode(["one"], batch_size=32, **holds)
+        np.testing.assert_array_equal(found, encoder.encode(["one"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"convert_to_tensor": True}, "for convert_to_tensor=True: .* tf.constant"),
+        ({"convert_to_numpy": False}, "is a NumPy array"),
+        ({"device": "cuda"}, "device='cuda': write with tf.device"),
+        ({"precision": "int8"}, "precision='int8': .*Quantizer"),
+        ({"prompt_name": "query", "truncate_dim": 8}, r"before each.*; truncate_dim=8"),
+    ],
+)
+def test_what_does_not_hold_here_is_refused(tiny, options, message):
+    for texts in ("one", ["one"]):
+        with pytest.raises(ValueError, match=message):
+            tiny.encode(texts, **options)
+
+
+def test_unknown_arguments_are_refused(tiny):
+    with pytest.raises(TypeError, match="argument 'batchsize'. It takes texts, batch_"):
+        tiny.encode(["one"], batchsize=3)
+
+
+def test_similarities_are_cosines(tiny):
+    one, two = np.eye(3)[:2] * 5, np.array([[1, 1, 0], [0, 0, 0], [-2, 0, 0]])
+    cosines = [[0.5**0.5, 0, -1], [0.5**0.5, 0, 0]]
+    np.testing.assert_allclose(tiny.similarity(one, two), cosines, atol=1e-12)
+    np.testing.assert_allclose(tiny.similarity(one[0], two), cosines[:1], atol=1e-12)
+    found = tiny.similarity_pairwise(one, two[:2])
+    np.testing.assert_allclose(found, [0.5**0.5, 0], atol=1e-12)
+    assert tiny.similarity_pairwise(two[2], one[0]) == [-1]
+    with pytest.raises(ValueError, match=r"one. Received: \(2, 3\), \(3, 3\)"):
+        tiny.similarity_pairwise(one, two)
+    embeddings = tiny.encode(MULTILINGUAL)
+    found = tiny.similarity(embeddings, tf.constant(embeddings))
+    assert found.dtype == np.float32 and found.shape == (8, 8)
+    np.testing.assert_allclose(np.diag(found), 1, atol=1e-6)
 
 
 def test_export_does_not_overwrite(small, tmp_path):

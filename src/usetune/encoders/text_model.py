@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,13 +13,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from usetune._utils.files import check_new, replacing
-from usetune._utils.process import check_process, is_forked
+from usetune._utils.process import check_process
 from usetune._utils.text import utf8
+from usetune.encoders.options import check_options
+from usetune.encoders.pickles import unpickled, with_weights
 from usetune.encoders.reusable import write_saved_model
+from usetune.encoders.strings import batches, one_axis
+from usetune.similarity import cosine_similarity, unit_length
 
-# A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
-# memory grows with the tokens of a batch, not with its texts.
-_BATCH_BYTES = 65_536
 # Seconds of work before `encode` shows a progress bar.
 _PROGRESS_DELAY = 3.0
 
@@ -76,7 +77,7 @@ class TextModel(keras.Model):
             TypeError: if they are no strings.
             ValueError: if they have another shape.
         """
-        return super().__call__(_one_axis(texts), *args, **kwargs)
+        return super().__call__(one_axis(texts), *args, **kwargs)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
@@ -94,14 +95,14 @@ class TextModel(keras.Model):
         return config
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
-        return _unpickled, (type(self), *self.__reduce__())
+        return unpickled, (type(self), *self.__reduce__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keras' own containers, which its layers make of others, have no pickle.
         config = json.loads(json.dumps(self.get_config()))
         # Equal encoders have equal pickles, but names with numbers.
         config.pop("name", None)
-        return _with_weights, (type(self), config, self.get_weights())
+        return with_weights, (type(self), config, self.get_weights())
 
     def get_build_config(self) -> None:
         """Nothing: an encoder has its variables once it is made."""
@@ -114,11 +115,17 @@ class TextModel(keras.Model):
         """Shape and dtype of the output: (batch, dim), float32."""
         return keras.KerasTensor(self.compute_output_shape(texts.shape), "float32")
 
-    def encode(self, texts: Sequence[str] | str, batch_size: int = 2048) -> np.ndarray:
+    def encode(
+        self,
+        texts: Sequence[str] | str,
+        batch_size: int = 2048,
+        *,
+        show_progress_bar: bool | None = None,
+        **options: Any,
+    ) -> np.ndarray:
         """Embed texts of any number, order and length, or one text.
 
-        Each distinct text is computed once, in batches of similar length. Work of
-        more than three seconds shows a progress bar on stderr.
+        Each distinct text is computed once, in batches of similar length.
 
         Args:
             texts: ``str`` in a sequence, a NumPy array, a column of pandas or pyarrow,
@@ -126,6 +133,9 @@ class TextModel(keras.Model):
                 text, are read as U+FFFD.
             batch_size: largest number of texts in a batch; batches of long texts are
                 smaller, about 16,000 tokens in most languages.
+            show_progress_bar: on stderr; None for work of more than three seconds.
+            **options: other arguments of sentence-transformers' ``encode``, with
+                values that say what holds here, ``normalize_embeddings=True`` say.
 
         Returns:
             float32 array (len(texts), dim), rows of unit length in the order of
@@ -134,15 +144,18 @@ class TextModel(keras.Model):
         Raises:
             TypeError: if ``texts`` holds something else than ``str``, naming the
                 position; or is a table, a mapping, a set or a tensor, saying what to
-                write instead.
-            ValueError: if ``batch_size`` is not positive, or a SavedModel gives zeros
-                or numbers that are not finite; the message names the text.
+                write instead; or an option is unknown.
+            ValueError: if ``batch_size`` is not positive, or an option asks for what
+                does not hold, saying what to write instead; or a SavedModel gives zeros
+                or numbers that are not finite, naming the text.
             RuntimeError: in a process that was forked from one with an encoder.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: {batch_size}")
+        check_options(options)
         if isinstance(texts, str):
-            return self.encode([texts], batch_size)[0]
+            one = self.encode([texts], batch_size, show_progress_bar=show_progress_bar)
+            return one[0]
         check_process()
         encoded = utf8(texts)
         self._check_texts(encoded)
@@ -150,15 +163,47 @@ class TextModel(keras.Model):
         row = {text: number for number, text in enumerate(distinct)}
         embeddings = np.empty((len(distinct), self.dim), dtype=np.float32)
         for start, stop in tqdm(
-            list(_batches(distinct, batch_size)),
+            list(batches(distinct, batch_size)),
             desc="encode",
             unit="batch",
-            delay=_PROGRESS_DELAY,
+            delay=0 if show_progress_bar else _PROGRESS_DELAY,
+            disable=show_progress_bar is False,
             leave=False,
         ):
             embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
             self._check_embeddings(embeddings[start:stop], distinct[start:stop])
         return embeddings[[row[text] for text in encoded]]
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
+        """Cosine of each of some embeddings with each of others.
+
+        Args:
+            embeddings1: float array (n, dim), or (dim,) for one; of any length.
+            embeddings2: float array (m, dim), or (dim,) for one.
+
+        Returns:
+            float array (n, m), in [-1, 1] up to rounding; 0 for a vector of zeros.
+        """
+        one, two = np.atleast_2d(embeddings1), np.atleast_2d(embeddings2)
+        return unit_length(one) @ unit_length(two).T
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
+        """Cosine of each embedding with the one beside it.
+
+        Args:
+            embeddings1: float array (n, dim), or (dim,) for one; of any length.
+            embeddings2: of the same shape.
+
+        Returns:
+            float array (n,), see `similarity`.
+
+        Raises:
+            ValueError: if the shapes differ.
+        """
+        one, two = np.atleast_2d(embeddings1), np.atleast_2d(embeddings2)
+        if one.shape != two.shape:
+            raise ValueError(f"shapes must be one. Received: {one.shape}, {two.shape}")
+        return np.asarray(cosine_similarity(one, two))
 
     def _check_texts(self, texts: list[bytes]) -> None:
         """Warn of texts that the encoder does not read as they are."""
@@ -202,63 +247,3 @@ class TextModel(keras.Model):
         check_new(filepath)
         with replacing(filepath) as temporary:
             write_saved_model(self, self.resources, temporary)
-
-
-def _one_axis(texts: Any) -> Any:
-    """Strings (batch,) or (batch, 1) → tensor (batch,); a symbol stays as it is."""
-    if not tf.is_tensor(texts) and not isinstance(texts, keras.KerasTensor):
-        array = np.asarray(texts, object)
-        encoded = utf8(array.ravel() if array.ndim else texts)
-        texts = tf.constant(encoded, tf.string, array.shape)
-    if tf.as_dtype(texts.dtype) != tf.string:
-        message = (
-            "texts must be strings, as of keras.Input((), dtype='string'). "
-            f"Received: {texts.dtype}"
-        )
-        if isinstance(texts, keras.KerasTensor) or tf.executing_eagerly():
-            raise TypeError(message)
-        # Exporting a model around this one, Keras traces it on numbers as well, which
-        # nobody runs; if that fails, it loses the tokenizer.
-        with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
-            texts = tf.strings.as_string(texts)
-    shape = tf.TensorShape(texts.shape)
-    if not any(map(shape.is_compatible_with, ([None], [None, 1]))):
-        raise ValueError(f"texts must be (batch,) or (batch, 1). Received: {shape}")
-    if shape.rank == 1 or isinstance(texts, keras.KerasTensor):
-        return texts
-    return tf.reshape(texts, [-1])
-
-
-def _with_weights(
-    kind: type[TextModel], config: dict[str, Any], weights: list[np.ndarray]
-) -> TextModel:
-    """Undo `TextModel.__reduce__`. Keras' own pickles hold the second of the day.
-
-    joblib, and so the `memory` of scikit-learn's pipelines, knows objects by pickles.
-    """
-    model = kind.from_config(config)
-    model.set_weights(weights)
-    return model
-
-
-def _unpickled(
-    kind: type[TextModel], function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> TextModel:
-    """Undo `TextModel.__reduce_ex__`; in a forked process, what `encode` refuses.
-
-    A pool waits for ever for a worker that fails to unpickle its task.
-    """
-    return object.__new__(kind) if is_forked() else function(*arguments)
-
-
-def _batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
-    """Cut texts, shortest first, into ranges of bounded count and size."""
-    start = 0
-    for stop in range(1, len(texts)):
-        count = stop - start
-        # Sorted by length: the next text bounds the size of all before it.
-        if count == batch_size or (count + 1) * len(texts[stop]) > _BATCH_BYTES:
-            yield start, stop
-            start = stop
-    if texts:
-        yield start, len(texts)

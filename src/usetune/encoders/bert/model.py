@@ -117,9 +117,11 @@ class TransformerEncoder(Encoder):
             pooled = tf.reduce_sum(tf.where(is_token, states, 0.0), axis=1)
         return unit_length(pooled[:batch])
 
-    def encode(self, texts: Sequence[str] | str, batch_size: int = 64) -> np.ndarray:
+    def encode(
+        self, texts: Sequence[str] | str, batch_size: int = 64, **options: Any
+    ) -> np.ndarray:
         """`Encoder.encode`, which also warns of texts longer than ``max_length``."""
-        return super().encode(texts, batch_size)
+        return super().encode(texts, batch_size, **options)
 
     def compact(self, texts: Sequence[str]) -> Encoder:
         """A copy, see `Encoder.compact`; it warns of texts as `encode` does."""
