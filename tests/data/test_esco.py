@@ -1,10 +1,16 @@
+import csv
+import os
+import shutil
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from usetune import load_occupations
 from usetune.data import counts, occupation_labels
-from usetune.data.sources import shipped
+from usetune.data.sources import registry, shipped
 
+REAL = Path(os.environ["USETUNE_DATA"])
 HEADER = "conceptUri,iscoGroup,preferredLabel,altLabels,description,language\n"
 GOOD = HEADER + 'u:1,2511,analyst,"data analyst\n\n analista ",Analyses.,en\n'
 
@@ -71,6 +77,24 @@ def test_faults_in_the_file(tmp_path, content, message):
         load_occupations(path)
 
 
+def test_the_names_of_columns_in_the_published_file(tmp_path):
+    path = tmp_path / "tabiya_occupations.csv"
+    header = "ORIGINURI,ISCOGROUPCODE,CODE,PREFERREDLABEL,ALTLABELS,DESCRIPTION\n"
+    path.write_text(header + 'u:1,2511,2511.3,analyst,"a\nb",Analyses.\n')
+    (row,) = load_occupations(path).to_dict("records")
+    assert row == {
+        "conceptUri": "u:1",
+        "iscoGroup": "2511",
+        "preferredLabel": "analyst",
+        "altLabels": ["a", "b"],
+        "description": "Analyses.",
+        "language": "en",
+    }
+    path.write_text(header.replace("ALTLABELS", "AltLabels"))
+    with pytest.raises(ValueError, match=r"\['ALTLABELS'\].*'AltLabels' is not 'ALTL"):
+        load_occupations(path)
+
+
 def test_languages_are_joined_by_uri(tmp_path):
     english, french = tmp_path / "occupations_en.csv", tmp_path / "occupations_fr.csv"
     header = HEADER.replace(",language", "")
@@ -130,15 +154,55 @@ def test_the_real_download(esco):
     assert numbers["labels"] == 2942 + 29997
     assert numbers["repeated in their occupation"] == 45
     assert numbers["kept"] == 2942 + 29997 - 45
-    assert load_occupations().equals(esco)
+    found = load_occupations()
+    assert found.equals(esco)
+    assert found.attrs["source"] == "ESCO, occupations_en.csv"
 
 
-def test_what_is_shipped_stands_in_with_a_warning(monkeypatch, tmp_path):
-    for folder in (None, str(tmp_path)):
-        monkeypatch.delenv("USETUNE_DATA", raising=False)
-        if folder:
+@pytest.mark.real_data
+def test_the_published_file_stands_in_for_the_download(offline, monkeypatch, tmp_path):
+    # As pooch stores it: in the cache, under its name in the registry.
+    cached = tmp_path / "usetune" / "esco" / "tabiya_occupations.csv"
+    cached.parent.mkdir(parents=True)
+    shutil.copy(REAL / "esco" / "tabiya_occupations.csv", cached)
+    occupations = load_occupations()
+    assert occupations.attrs["source"] == "ESCO 1.1.1, tabiya_occupations.csv"
+    assert counts(occupations) == {
+        "rows": 3007,
+        "occupations": 3007,
+        "missing in en": 0,
+    }
+    with cached.open(newline="") as file:
+        written = next(csv.DictReader(file))
+    first = occupations.iloc[0]
+    assert first["preferredLabel"] == written["PREFERREDLABEL"]
+    assert first["altLabels"] == written["ALTLABELS"].split("\n")
+    # The user's folder comes before the cache, and ESCO's own file before this one.
+    monkeypatch.setenv("USETUNE_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    shutil.move(cached.parent, tmp_path / "data" / "esco")
+    assert load_occupations().equals(occupations)
+    (tmp_path / "data" / "esco" / "occupations_en.csv").write_text(GOOD)
+    assert load_occupations()["conceptUri"].tolist() == ["u:1"]
+
+
+def test_the_published_file_is_pinned():
+    name = "esco/tabiya_occupations.csv"
+    assert registry().registry[name].startswith("718ccf04")
+    address = registry().get_url(name)
+    assert "815c85d4be9b059c927156d2819e41e904d1d442/tabiya-esco-v1.1.1/" in address
+
+
+def test_what_is_shipped_stands_in_with_a_warning(offline, monkeypatch, tmp_path):
+    for folder, why in (
+        (None, "no network in this test"),
+        (str(tmp_path), "no network in this test"),
+        ("", "USETUNE_DATA is set but empty"),
+    ):
+        if folder is not None:
             monkeypatch.setenv("USETUNE_DATA", folder)
-        with pytest.warns(UserWarning, match="using the occupations shipped"):
+        message = f"esco/tabiya.* had.*{why}.* using the occupations shipped"
+        with pytest.warns(UserWarning, match=message):
             occupations = load_occupations()
         assert "NOT ESCO's" in occupations.attrs["source"]
         assert len(occupations) == 784

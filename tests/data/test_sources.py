@@ -71,6 +71,13 @@ def test_a_cache_that_cannot_be_written(server, tmp_path):
         sources.find(NAME)
 
 
+def test_an_empty_variable_asks_for_what_is_shipped(server, monkeypatch):
+    sources.find(NAME)
+    monkeypatch.setenv("USETUNE_DATA", "")
+    with pytest.raises(FileNotFoundError, match="file.csv cannot be had: .* but empty"):
+        sources.find(NAME)
+
+
 def test_the_users_folder_comes_first(server, monkeypatch, tmp_path):
     path = tmp_path / NAME
     path.parent.mkdir()

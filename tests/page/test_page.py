@@ -475,7 +475,7 @@ def test_comparing_texts(visit, served, base, tmp_path):
     tab.screenshot(path=tmp_path / "similarity.png", full_page=True)
 
 
-@pytest.mark.filterwarnings("ignore:USETUNE_DATA has no esco:UserWarning")
+@pytest.mark.filterwarnings("ignore:esco.* cannot be had:UserWarning")
 def test_nearest_titles_of_the_default_list(visit, served, base, tmp_path):
     titles = load_occupations()["preferredLabel"].drop_duplicates().tolist()
     tab = visit()

@@ -46,14 +46,18 @@ def check_columns(
             )
     # By other spaces and capitals too.
     spelt = {str(name).strip().lower(): name for name in found}
-    nearest = min(expected, key=lambda names: len({*names} - {*spelt}))
+    nearest = min(expected, key=lambda names: len({*map(str.lower, names)} - {*spelt}))
     lacking = [name for name in nearest if name not in found]
-    near = [f"{spelt[name]!r} is not {name!r}" for name in lacking if name in spelt]
+    near = [
+        f"{spelt[name.lower()]!r} is not {name!r}"
+        for name in lacking
+        if name.lower() in spelt
+    ]
     if near:
         hint = f"; spaces and capitals count: {', '.join(near)}"
     elif not all(math.isnan(as_number(name)) for name in found):
         hint = "; a header with the names of the columns seems to be missing"
-    if not {*nearest} & {*spelt} and len(expected) > 1:
+    if not {*map(str.lower, nearest)} & {*spelt} and len(expected) > 1:
         wanted = " or ".join(dict.fromkeys(str([*names]) for names in expected))
         raise ValueError(
             f"{source} must have the columns {wanted}; found {found}{hint}"

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,43 +19,52 @@ from usetune.data.tables import read_table
 from usetune.data.text_files import split_lines
 
 _COLUMNS = ["conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"]
+# What the columns are called in the file that can be downloaded without e-mail.
+_PUBLISHED = "esco/tabiya_occupations.csv"
+_PUBLISHED_COLUMNS = {
+    "ORIGINURI": "conceptUri",
+    "ISCOGROUPCODE": "iscoGroup",
+    "PREFERREDLABEL": "preferredLabel",
+    "ALTLABELS": "altLabels",
+    "DESCRIPTION": "description",
+}
 
 
 def load_occupations(*paths: str | Path) -> pd.DataFrame:
     """Read ESCO's occupations from one file, or from one for each language.
 
     Without a path they come from ``esco/occupations_*.csv`` in the folder that
-    ``USETUNE_DATA`` names: ESCO sends its download by e-mail, so that nothing can be
-    downloaded here. If there is none, the occupations that this project ships are read,
-    with a warning.
+    ``USETUNE_DATA`` names, where ESCO's own download belongs, which ESCO sends by
+    e-mail. If there is none, they are ESCO 1.1.1 in English as tabiya-open-dataset
+    publishes it: from ``esco/tabiya_occupations.csv`` in that folder, the user's cache
+    or a download, its SHA-256 checked. If it cannot be had, the occupations that this
+    project ships are read, with a warning.
 
     Args:
         *paths: UTF-8 CSV files with conceptUri, iscoGroup (ISCO-08 code),
             preferredLabel, altLabels (one a line), description, and perhaps language.
             Without that column the language is the end of the file's name, as in
-            ESCO's ``occupations_fr.csv``, or "en".
+            ESCO's ``occupations_fr.csv``, or "en". In place of the first five there may
+            be tabiya-open-dataset's ORIGINURI, ISCOGROUPCODE, PREFERREDLABEL, ALTLABELS
+            and DESCRIPTION.
 
     Returns:
         DataFrame of these columns and language, one row per row of the files; all
         ``str`` except altLabels, which is a list of ``str``. `counts` has the rows, the
         occupations, and for each language the occupations that it lacks;
-        ``attrs["source"]`` says which occupations they are.
+        ``attrs["source"]`` says which occupations they are; it begins with "ESCO" where
+        they were found without a path and are ESCO's.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: naming the file, and the column or lines at fault: no content, not
             UTF-8, not CSV, a column missing, a cell empty, an ISCO code that is not
-            digits, an occupation twice in a language or with two ISCO codes.
+            digits, an occupation twice in a language or with two ISCO codes; or if the
+        file that is pinned has another SHA-256.
     """
     source = ", ".join(map(str, paths))
-    folder = os.environ.get("USETUNE_DATA")
-    if not paths and folder:
-        paths = tuple(sorted(expand(folder).glob("esco/occupations_*.csv")))
-        source = "ESCO"
     if not paths:
-        paths = (sources.shipped("occupations.csv"),)
-        source = "occupations shipped with usetune, NOT ESCO's"
-        warn(f"USETUNE_DATA has no esco/occupations_*.csv; using the {source}")
+        paths, source = _find()
     occupations = pd.concat([_read(path) for path in paths], ignore_index=True)
     names = ", ".join(map(str, paths))
     twice = occupations.duplicated(["conceptUri", "language"])
@@ -76,8 +86,25 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
     )
 
 
+def _find() -> tuple[Sequence[Path], str]:
+    """The files to read where none are named, and what they are."""
+    folder = os.environ.get("USETUNE_DATA")
+    if folder:
+        paths = sorted(expand(folder).glob("esco/occupations_*.csv"))
+        if paths:
+            return paths, f"ESCO, {', '.join(path.name for path in paths)}"
+    try:
+        return [sources.find(_PUBLISHED)], "ESCO 1.1.1, tabiya_occupations.csv"
+    except FileNotFoundError as error:
+        source = "occupations shipped with usetune, NOT ESCO's"
+        warn(f"{error}; using the {source}")
+        return [sources.shipped("occupations.csv")], source
+
+
 def _read(path: str | Path) -> pd.DataFrame:
-    table = read_table(path, _COLUMNS)
+    table = read_table(path, _COLUMNS, [*_PUBLISHED_COLUMNS])
+    if not {*_COLUMNS} <= {*table}:
+        table = table.rename(columns=_PUBLISHED_COLUMNS)
     if "language" not in table:
         name = re.search(r"_([a-z]{2})$", Path(path).stem)
         table["language"] = name[1] if name else "en"

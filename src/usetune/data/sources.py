@@ -45,17 +45,23 @@ def find(name: str) -> Path:
     """Find a pinned data file, downloading it if need be.
 
     Looks in the folder that the environment variable ``USETUNE_DATA`` names, then in
-    the user's cache, then downloads the file into the cache.
+    the user's cache, then downloads the file into the cache. Where ``USETUNE_DATA`` is
+    set but empty it looks nowhere, so that what is shipped stands in, on every machine.
 
     Args:
         name: path of the file in the `registry`, such as ``stsb/stsb-en-dev.csv``.
 
     Raises:
         FileNotFoundError: saying why, if it is in neither folder and cannot be
-            downloaded, or the cache cannot be written.
+            downloaded, the cache cannot be written, or ``USETUNE_DATA`` is empty.
         ValueError: if the file found or downloaded has another SHA-256.
     """
     folder = os.environ.get("USETUNE_DATA")
+    if folder == "":
+        raise FileNotFoundError(
+            f"{name} cannot be had: USETUNE_DATA is set but empty, which asks for the "
+            "data shipped with usetune"
+        )
     if folder and (expand(folder) / name).is_file():
         path = expand(folder) / name
         expected, found = registry().registry[name], pooch.file_hash(str(path))
