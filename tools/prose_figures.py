@@ -25,8 +25,10 @@ _NO_PROSE = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<[^>]*>|https?://\S+", re.S
 )
 _YEARS = range(1900, 2100)
-# What other people published: the source stands beside the figure.
-_FACTS = ("data/article_figures.json", "docs/facts.json")
+# What the article published.
+_ARTICLE = "data/article_figures.json"
+# Notebook → figure → where it comes from, if no output has it: codes, sums, pictures.
+_FACTS = ROOT / "tools" / "prose_facts.json"
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,8 @@ def rows() -> Iterator[tuple[str, int, Figure, str | None]]:
     """Notebook, number of the cell, figure, and source or None, for each figure."""
     paths = sorted((ROOT / "notebooks").rglob("*.ipynb"))
     own = {path: sources(path) for path in paths}
-    facts = {
-        name: numbers((ROOT / name).read_text())
-        for name in _FACTS
-        if (ROOT / name).exists()
-    }
+    article = {_ARTICLE: numbers((ROOT / _ARTICLE).read_text())}
+    facts = json.loads(_FACTS.read_text())
     for path in paths:
         elsewhere = {
             f"{other.stem}, {name}": found
@@ -114,7 +113,11 @@ def rows() -> Iterator[tuple[str, int, Figure, str | None]]:
         for n, cell in enumerate(json.loads(path.read_text())["cells"]):
             if cell["cell_type"] == "markdown":
                 for figure in figures("".join(cell["source"])):
-                    where = own[path] | facts | elsewhere
+                    named = {
+                        f"{number}: {why}": numbers(number)
+                        for number, why in facts.get(path.stem, {}).items()
+                    }
+                    where = named | own[path] | article | elsewhere
                     fitting = (k for k, found in where.items() if figure.is_in(found))
                     yield path.stem, n, figure, next(fitting, None)
 

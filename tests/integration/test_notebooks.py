@@ -1,6 +1,7 @@
 """What nbval does not notice: cells that were never run, and leaks of one machine."""
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def test_stored_outputs_come_from_the_real_data():
     assert "the article's own pairs" in text and "n = 1440" in text
     for name in NAMES[3:10]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()
+
+
+def test_figures_in_the_prose_have_a_source():
+    rows = [*runpy.run_path(str(ROOT / "tools" / "prose_figures.py"))["rows"]()]
+    assert len(rows) > 100
+    assert not [
+        (name, cell, figure) for name, cell, figure, source in rows if not source
+    ]
+    facts = json.loads((ROOT / "tools" / "prose_facts.json").read_text())
+    named = {(name, source) for name, _, _, source in rows}
+    for name, own in facts.items():
+        for number, why in own.items():
+            assert (name, f"{number}: {why}") in named, number
 
 
 def test_the_template_reads_a_file_and_leaves_it_alone(tmp_path, monkeypatch):
