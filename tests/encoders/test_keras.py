@@ -131,11 +131,20 @@ def test_a_configuration_of_another_process_asks_for_weights(base):
         type(base).from_config(config)(STRINGS)
 
 
-def test_frozen_stays_frozen(base):
+def test_frozen_stays_frozen(base, tmp_path):
     encoder = base.compact(TEXTS)
     encoder.trainable = False
     model = pickle.loads(pickle.dumps(functional(encoder)))
     assert [v.name for v in model.trainable_variables] == ["kernel", "bias"]
+    encoder.trainable = True
+    encoder.embedding.trainable = False
+    model = functional(encoder.truncate(5))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    names = [v.name for v in again.trainable_variables]
+    assert len(names) == len(encoder.weights) + 1 and "table" not in names
+    again.layers[1].encoder.embedding.trainable = True
+    assert len(again.trainable_variables) == len(names) + 1
 
 
 def test_a_saved_model_is_in_no_file_of_keras(saved, tmp_path):

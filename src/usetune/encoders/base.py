@@ -202,8 +202,7 @@ class ProjectedEncoder(Encoder):
     def get_config(self) -> dict[str, Any]:
         """The encoder behind and the matrix, see `keras.layers.Layer.get_config`."""
         return {
-            "name": self.name,
-            "trainable": self.trainable,
+            **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "matrix": base64.b64encode(self.matrix.tobytes()).decode(),
             "dim": self.dim,

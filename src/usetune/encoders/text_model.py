@@ -83,11 +83,18 @@ class TextModel(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make a model of what `get_config` gave; its weights are others."""
         arguments = cls._arguments(dict(config))
-        trainable = arguments.pop("trainable", True)
+        frozen = arguments.pop("frozen")
         model = cls(**arguments)
-        # Given to `__init__`, it would not reach the layers, which are made later.
-        model.trainable = trainable
+        # A layer comes before those within it, to which its own setting goes, too.
+        for number, layer in enumerate(model._flatten_layers()):
+            layer.trainable = number not in frozen
         return model
+
+    def get_config(self) -> dict[str, Any]:
+        """Name and frozen layers, see `keras.layers.Layer.get_config`."""
+        layers = enumerate(self._flatten_layers())
+        frozen = [number for number, layer in layers if not layer.trainable]
+        return {"name": self.name, "frozen": frozen}
 
     @staticmethod
     def _arguments(config: dict[str, Any]) -> dict[str, Any]:

@@ -157,8 +157,7 @@ class TransformerEncoder(Encoder):
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, see `keras.layers.Layer.get_config`."""
         return {
-            "name": self.name,
-            "trainable": self.trainable,
+            **super().get_config(),
             "config": self.config,
             "tokenizer": self.tokenizer.get_config(),
             "pooling": self.pooling,

@@ -160,8 +160,7 @@ class UniversalSentenceEncoder(Encoder):
     def get_config(self) -> dict[str, Any]:
         """SentencePiece and vocabulary, see `keras.layers.Layer.get_config`."""
         return {
-            "name": self.name,
-            "trainable": self.trainable,
+            **super().get_config(),
             "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
             "vocabulary": self.embedding.vocabulary,
         }
