@@ -20,6 +20,7 @@ NAMES = [
     "08_bias",
     "09_save_and_share",
     "10_large_corpus",
+    "11_classifier",
     "your_domain",
 ]
 SOLUTIONS = ["01_baseline", "02_fine_tune", "03_compare"]
