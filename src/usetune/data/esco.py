@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,19 +85,19 @@ def load_occupations(*paths: str | Path) -> pd.DataFrame:
     )
 
 
-def _find() -> tuple[Sequence[Path], str]:
+def _find() -> tuple[tuple[Path, ...], str]:
     """The files to read where none are named, and what they are."""
     folder = os.environ.get("USETUNE_DATA")
     if folder:
-        paths = sorted(expand(folder).glob("esco/occupations_*.csv"))
+        paths = tuple(sorted(expand(folder).glob("esco/occupations_*.csv")))
         if paths:
             return paths, f"ESCO, {', '.join(path.name for path in paths)}"
     try:
-        return [sources.find(_PUBLISHED)], "ESCO 1.1.1, tabiya_occupations.csv"
+        return (sources.find(_PUBLISHED),), "ESCO 1.1.1, tabiya_occupations.csv"
     except FileNotFoundError as error:
         source = "occupations shipped with usetune, NOT ESCO's"
         warn(f"{error}; using the {source}")
-        return [sources.shipped("occupations.csv")], source
+        return (sources.shipped("occupations.csv"),), source
 
 
 def _read(path: str | Path) -> pd.DataFrame:
