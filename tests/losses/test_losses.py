@@ -845,7 +845,7 @@ def test_matryoshka_is_not_wider_than_the_embeddings():
         Triplet("euclidean", 5.0),
         Triplet("cosine", 2.1),
         Contrastive("manhattan", 2 * 8**0.5 + 0.01),
-        Matryoshka(BatchHard("euclidean", 2.01), [4]),
+        Matryoshka(BatchHard("euclidean", 2.01), [8, 4]),
     ],
 )
 def test_a_margin_that_unit_vectors_cannot_reach_is_a_problem(loss):
@@ -859,11 +859,17 @@ def test_a_margin_that_unit_vectors_cannot_reach_is_a_problem(loss):
         Triplet("euclidean", 2.0),
         Contrastive("manhattan", 5),
         GIST(margin=3),
+        Matryoshka(GIST(), [4, 8]),
         RANKING[0],
     ],
 )
 def test_other_losses_have_no_problem(loss):
     assert loss.problems(8) == []
+
+
+def test_a_full_width_that_is_not_trained_is_a_problem():
+    (problem,) = Cached(Matryoshka(GIST(), [4, 2])).problems(8)
+    assert problem.startswith("dims=[4, 2] lacks 8, the width of the embeddings")
 
 
 def test_metrics_of_a_loss():

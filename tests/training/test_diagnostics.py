@@ -53,7 +53,7 @@ def of_labels(labels):
         Triplet("euclidean", 5.0),
         Triplet("cosine", 2.1),
         Contrastive("manhattan", 2 * 8**0.5 + 0.01),
-        Matryoshka(BatchHard("euclidean", 2.01), [4]),
+        Matryoshka(BatchHard("euclidean", 2.01), [8, 4]),
     ],
 )
 def test_a_margin_that_unit_vectors_cannot_reach(loss):

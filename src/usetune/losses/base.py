@@ -56,7 +56,7 @@ class EmbeddingLoss(keras.losses.Loss):
         """Create the weights of `layers` for embeddings of ``dim`` components."""
 
     def problems(self, dim: int) -> list[str]:
-        """Say what keeps the loss from being met; `fine_tune` warns of it.
+        """Say what keeps the loss from its aim; `fine_tune` warns of it.
 
         Args:
             dim: components of the embeddings, which have unit length.

@@ -111,6 +111,16 @@ class Matryoshka(_Wrapper):
                 f"Received: {self.dims}"
             )
 
+    def problems(self, dim: int) -> list[str]:
+        """Also say so if the full width is not among ``dims``: it is not trained."""
+        if self.dims[0] >= dim:
+            return super().problems(dim)
+        return [
+            *super().problems(dim),
+            f"dims={self.dims} lacks {dim}, the width of the embeddings: whole ones "
+            "are not trained, only cut ones. Add it, unless only cut ones are used",
+        ]
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The weighted sum of what the inner loss gives for each width."""
         self.build(y_pred.shape[-1])
