@@ -96,7 +96,7 @@ def test_what_is_kept_beside():
         ),
         ("texts with a class", {"label": [0, 1.5]}, "a whole number from 0.*1.5"),
         ("texts with a class", {"label": [0, -1]}, "a whole number from 0.*-1"),
-        ("texts with a class", {"label": [0, 2**25]}, "a whole number from 0"),
+        ("texts with a class", {"label": [0, 2**25]}, "number from 0 to 16,777,216 "),
         ("texts with a class", {"label": ["a", 1]}, r"pandas\.factorize.*row 1: 'a'"),
         ("pairs labelled with a class", {"label": [None, 1]}, "a whole number"),
     ],

@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 from decimal import Decimal
 from fractions import Fraction
 
@@ -191,7 +193,12 @@ def test_a_data_frame(tmp_path):
         ("a.csv", b"\x1f\x8b", "packed by gzip; let its name end in .gz"),
         ("a.csv.gz", b"\x1f\x8b\x08", "is no whole gzip file"),
         ("a.csv.gz", HEADER, "is no whole gzip file"),
+        ("a.csv.bz2", bz2.compress(HEADER), "is packed by bzip2; unpack it"),
+        ("a.csv.xz", lzma.compress(HEADER), "is packed by xz; unpack it"),
+        ("a.csv", b'"base";"ref"\n"a";"b"\n', r"line 1.*semicolons.*sep=';'"),
+        ("a.csv", b'"base"\t"ref"\n', r"line 1.*tabs.*sep='\\t'"),
         ("a.json", b'[{"base": "a"}]', ", line 1 must be .*; a line is one obj"),
+        ("a.json", b'{\n  "base": "a"\n}\n', ", line 1 is not .*; a line is one obj"),
         ("a.parquet", HEADER, "is no whole Parquet file.*copy it again"),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -22,6 +23,8 @@ _HEADERS = {
 }
 # Holds the SHA-256 of each array by its name, as JSON.
 _SUMS = "sha256"
+# Names that an error lists.
+_MOST_SHOWN = 5
 
 
 class ArraySpec(NamedTuple):
@@ -98,13 +101,7 @@ def _read(
             for name, spec in {**specs, _SUMS: ArraySpec("uint8", (None,))}.items()
             if not spec.optional or f"{name}.npy" in members
         }
-        known = {f"{name}.npy" for name in specs}
-        others = not only and known != {*members}
-        if others or not known <= {*members} or len({*members}) < len(members):
-            raise ValueError(
-                f"expected the arrays {list(specs)}, each once. Received: "
-                f"{members[:50]}"
-            )
+        _check_names(members, specs, only)
         lengths: dict[str, int] = {}
         for name, spec in specs.items():
             _check_header(archive, name, spec, lengths)
@@ -124,6 +121,27 @@ def _read(
     if sums and not only:
         raise ValueError(f"it lacks {list(sums)}")
     return arrays
+
+
+def _check_names(
+    members: list[str], specs: Mapping[str, ArraySpec], only: bool
+) -> None:
+    """Refuse an archive that has others than these arrays, or one of them twice."""
+    counts = Counter(members)
+    known = [f"{name}.npy" for name in specs]
+    differences = {
+        "lacks": [name for name in known if name not in counts],
+        "also has": [] if only else [name for name in counts if name not in known],
+        "has twice": [name for name, count in counts.items() if count > 1],
+    }
+    faults = [
+        f"{what} {[name.removesuffix('.npy') for name in names[:_MOST_SHOWN]]}"
+        f"{f' and {len(names) - _MOST_SHOWN} more' if names[_MOST_SHOWN:] else ''}"
+        for what, names in differences.items()
+        if names
+    ]
+    if faults:
+        raise ValueError(f"of the arrays expected it {', '.join(faults)}")
 
 
 def _check_header(

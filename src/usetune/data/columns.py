@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+# Characters that part cells in files of other programs, and their names.
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 # The most rows at fault that an error lists.
 _MOST_SHOWN = 5
 
@@ -37,12 +38,11 @@ def check_columns(
         raise ValueError(f"{source} has several columns of the names {twice}{empty}")
     if not expected or any({*names} <= {*found} for names in expected):
         return
-    for separator, called in _SEPARATORS.items():
+    for separator, called in SEPARATORS.items():
         if len(found) == 1 and separator in str(found[0]):
             raise ValueError(
                 f"{source} seems to have cells separated by {called}: "
-                f"{found[0]!r:.80}; save it with commas, or give "
-                f"pandas.read_csv(path, sep={separator!r})"
+                f"{found[0]!r:.80}; {with_commas(separator)}"
             )
     # By other spaces and capitals too.
     spelt = {str(name).strip().lower(): name for name in found}
@@ -66,6 +66,11 @@ def check_columns(
         f"{source} lacks the columns {lacking}; expected {[*nearest]}, found {found}"
         f"{hint}"
     )
+
+
+def with_commas(separator: str) -> str:
+    """What to do about a file whose cells are separated by something else."""
+    return f"save it with commas, or give pandas.read_csv(path, sep={separator!r})"
 
 
 def check_table(table: object, source: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from usetune.data.columns import SEPARATORS, with_commas
 from usetune.data.text_files import LONGEST, decoded
 
 _QUOTED, _PLAIN = r'"([^"]*+(?:""[^"]*+)*+)"', r'([^",\r]*+)'
@@ -109,6 +110,9 @@ def _cells(text: str, path: str | Path, line: int) -> list[str]:
         hint = 'put such a cell in double quotes, and double those in it: "5"" nail"'
         if row[end] != '"':
             fault = "text stands behind a closing quote"
+            if row[end] in SEPARATORS:
+                fault = f"cells seem to be separated by {SEPARATORS[row[end]]}"
+                hint = with_commas(row[end])
         elif end == 0 or row[end - 1] == ",":
             fault = "a quote is opened and never closed"
         else:

@@ -154,7 +154,7 @@ _RULES: dict[str, _Rule] = {
     "similarity": ("a number in [0, 1]", lambda numbers: numbers.between(0, 1)),
     # Keras hands labels to losses as float32, exact up to 2**24.
     "label": (
-        "a whole number from 0 (pandas.factorize numbers names)",
+        "a whole number from 0 to 16,777,216 (pandas.factorize numbers names)",
         lambda numbers: numbers.between(0, 2**24) & (numbers % 1 == 0),
     ),
 }

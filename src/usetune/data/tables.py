@@ -103,7 +103,8 @@ def _read_json_lines(path: Path, check: _Check, most_rows: int) -> pd.DataFrame:
             try:
                 rows[number] = parse_object(line)
             except ValueError as error:
-                hint = "; a line is one object" if line.startswith(b"[") else ""
+                is_part = line.startswith(b"[") or line.strip() == b"{"
+                hint = "; a line is one object" if is_part else ""
                 raise ValueError(f"{path}, line {number} {error}{hint}") from error
             check_size(path, len(rows), most_rows)
     if not rows:

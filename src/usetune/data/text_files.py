@@ -19,6 +19,9 @@ _OTHERS = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); save it as CSV UTF-8",
     b"PAR1": "a Parquet file; let its name end in .parquet",
     b"\x1f\x8b": "packed by gzip; let its name end in .gz",
+    b"BZh": "packed by bzip2; unpack it, or pack it by gzip",
+    b"\xfd7zX": "packed by xz; unpack it, or pack it by gzip",
+    b"\x28\xb5\x2f\xfd": "packed by Zstandard; unpack it, or pack it by gzip",
     b"\xff\xfe": "not UTF-8 but UTF-16; save it as UTF-8",
     b"\xfe\xff": "not UTF-8 but UTF-16; save it as UTF-8",
 }
