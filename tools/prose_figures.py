@@ -103,23 +103,27 @@ def rows() -> Iterator[tuple[str, int, Figure, str | None]]:
     article = {_ARTICLE: numbers((ROOT / _ARTICLE).read_text())}
     facts = json.loads(_FACTS.read_text())
     for path in paths:
-        elsewhere = {
-            f"{other.stem}, {name}": found
-            for other in paths
-            if other != path
-            for name, found in own[other].items()
-            if name.startswith("output")
-        }
         for n, cell in enumerate(json.loads(path.read_text())["cells"]):
-            if cell["cell_type"] == "markdown":
-                for figure in figures("".join(cell["source"])):
-                    named = {
-                        f"{number}: {why}": numbers(number)
-                        for number, why in facts.get(path.stem, {}).items()
-                    }
-                    where = named | own[path] | article | elsewhere
-                    fitting = (k for k, found in where.items() if figure.is_in(found))
-                    yield path.stem, n, figure, next(fitting, None)
+            if cell["cell_type"] != "markdown":
+                continue
+            prose = "".join(cell["source"])
+            named = {
+                f"{number}: {why}": numbers(number)
+                for number, why in facts.get(path.stem, {}).items()
+            }
+            # Other notebooks are asked where the cell names them.
+            others = {
+                f"{other.stem}, {name}": found
+                for number in re.findall(r"otebooks? (\d+)", prose)
+                for other in paths
+                if other.stem.startswith(f"{int(number):02}_") and other != path
+                for name, found in own[other].items()
+                if name.startswith("output")
+            }
+            where = named | own[path] | others | article
+            for figure in figures(prose):
+                fitting = (k for k, found in where.items() if figure.is_in(found))
+                yield path.stem, n, figure, next(fitting, None)
 
 
 def main() -> None:
