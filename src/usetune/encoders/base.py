@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from usetune.encoders.assets import asset_digests
 from usetune.encoders.folder import new_folder
+from usetune.encoders.modules import add_projection
 from usetune.encoders.text_model import TextModel
 from usetune.similarity import unit_length
 
@@ -225,6 +226,8 @@ class ProjectedEncoder(Encoder):
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save the encoder behind it as a folder in a folder, and the matrix beside it.
 
+        If that is a BERT encoder, sentence-transformers reads the whole back.
+
         Args:
             filepath: see `Encoder.save`.
             overwrite: see `Encoder.save`.
@@ -239,3 +242,4 @@ class ProjectedEncoder(Encoder):
         ) as folder:
             self.encoder.save(folder / "encoder")
             np.save(folder / "matrix.npy", self.matrix)
+            add_projection(folder, self.matrix)

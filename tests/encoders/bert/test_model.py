@@ -29,8 +29,10 @@ from usetune import (
     sts_benchmark,
 )
 from usetune.data import sources
+from usetune.encoders import remove_direction
 from usetune.encoders.bert.model import TransformerEncoder
 from usetune.encoders.bert.tokenizer import WordPieceTokenizer
+from usetune.similarity import unit_length
 
 GOLDEN = json.loads((FIXTURES / "minilm.json").read_text("utf-8"))
 
@@ -595,6 +597,35 @@ def test_another_architecture_is_refused(checkpoint, name, changes, message):
     edit_json(checkpoint / name, **changes)
     with pytest.raises(ValueError, match=f"tiny: .*{message}"):
         load_encoder(checkpoint)
+
+
+def test_projected_folders_are_chains_of_modules(tiny, tmp_path):
+    """Such folders were read by sentence-transformers 6.2.0, with these embeddings."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    remove_direction(tiny.truncate(7), np.arange(7.0)).save(tmp_path / "saved")
+    modules = json.loads((tmp_path / "saved" / "modules.json").read_text())
+    chain = [(module["type"].rpartition(".")[2], module["path"]) for module in modules]
+    assert chain == [
+        ("Transformer", "encoder/encoder"),
+        ("Pooling", "encoder/encoder/1_Pooling"),
+        ("Normalize", "encoder/encoder/2_Normalize"),
+        ("Dense", "encoder/dense"),
+        ("Normalize", "encoder/normalize"),
+        ("Dense", "dense"),
+        ("Normalize", "normalize"),
+    ]
+    texts = ["one two", "three"]
+    found = load_encoder(tmp_path / "saved" / chain[0][1]).encode(texts)
+    for _, path in (chain[3], chain[5]):
+        folder = tmp_path / "saved" / path
+        config = json.loads((folder / "config.json").read_text())
+        weights = safetensors.load_file(folder / "model.safetensors")
+        weight = weights["linear.weight"]
+        assert weight.shape == (config["out_features"], config["in_features"])
+        assert not config["bias"] and config["activation_function"].endswith("Identity")
+        found = unit_length(found @ weight.T)
+    expected = load_encoder(tmp_path / "saved").encode(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_further_modules_and_prompts_are_refused(checkpoint):

@@ -22,6 +22,7 @@ from usetune.encoders.base import Encoder
 from usetune.encoders.bert.network import as_stored, build_network, stored_names
 from usetune.encoders.bert.tokenizer import WordPieceTokenizer
 from usetune.encoders.folder import new_folder
+from usetune.encoders.modules import write_modules
 from usetune.similarity import unit_length
 
 POOLINGS = ("mean", "cls", "max")
@@ -206,15 +207,6 @@ class TransformerEncoder(Encoder):
                 "tokenize_chinese_chars": self.tokenizer.split_chinese,
                 "model_max_length": self.max_length,
             },
-            "modules.json": [
-                {
-                    "idx": number,
-                    "name": str(number),
-                    "path": path,
-                    "type": f"sentence_transformers.models.{kind}",
-                }
-                for number, (kind, path) in enumerate(modules)
-            ],
             "1_Pooling/config.json": {
                 "word_embedding_dimension": self.dim,
                 "pooling_mode_cls_token": self.pooling == "cls",
@@ -230,6 +222,7 @@ class TransformerEncoder(Encoder):
         options = {"pooling": self.pooling, "max_length": self.max_length}
         with new_folder(filepath, "bert", self.dim, overwrite, **options) as folder:
             (folder / "1_Pooling").mkdir(parents=True)
+            write_modules(folder, modules)
             for name, content in settings.items():
                 (folder / name).write_text(json.dumps(content, indent=2))
             vocabulary = "".join(f"{piece}\n" for piece in self.tokenizer.vocabulary)
