@@ -40,7 +40,7 @@ coverage: setup ## unit tests, and which lines of the package they run
 	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
 
 page: setup ## open a page to try the encoder; TUNED=folder shows a tuned one beside it
-	$(BIN)/python -m usetune.page $(if $(TUNED),--tuned $(TUNED))
+	$(BIN)/python -m usetune page $(if $(TUNED),--tuned $(TUNED))
 
 notebooks: setup ## run the notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(NOTEBOOKS)

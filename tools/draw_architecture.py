@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "usetune"
 DRAWING = ROOT / "docs" / "architecture.svg"
 WIDTH, BOX, HEIGHT, STEP = 880, 132, 46, 112
 COLOURS = ["#1b6ca8", "#b5482a", "#3c7d3e", "#7a4fa3"]
-COLOURS += ["#a67c00", "#00797a", "#8a3d62", "#5a5a1e"]
+COLOURS += ["#a67c00", "#00797a", "#8a3d62", "#5a5a1e", "#4d5b6a"]
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" \
 font-family="sans-serif" font-size="15">
@@ -46,7 +46,7 @@ def imports() -> set[tuple[str, str]]:
                 continue
             parts = [name.split(".") for name in names]
             found |= {(importer, p[1]) for p in parts if p[0] == "usetune" and p[1:]}
-    return {(a, b) for a, b in found if a != b}
+    return {(a, b) for a, b in found if a not in (b, "__main__")}
 
 
 def places(rows: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:

@@ -577,3 +577,45 @@ def test_a_tiny_encoder(tiny):
             RetrievalEvaluator({"q": "a"}, {"d": "b"}, {"q": {"d"}}),
         ):
             assert np.isfinite([*evaluator(tiny).values()]).all()
+
+
+def test_scores_of_tables_have_paired_intervals():
+    """By the cosine alone; the values are those of the evaluators."""
+    rng = np.random.default_rng(0)
+    texts = [f"{side} {row}" for side in "abc" for row in range(30)]
+    noise = rng.normal(size=(90, 8))
+    base = Vectors(dict(zip(texts, noise, strict=True)))
+    near = noise + np.concatenate([noise[30:60], noise[:30], 0 * noise[60:]])
+    tuned = Vectors(dict(zip(texts, near, strict=True)))
+    a, b, c = texts[:30], texts[30:60], texts[60:]
+    for evaluator, names in (
+        (
+            SimilarityEvaluator(a, b, rng.random(30)),
+            {"pearson_cosine", "spearman_cosine"},
+        ),
+        (BinaryClassificationEvaluator(a, b, [0, 1] * 15), {"cosine_ap"}),
+        (TripletEvaluator(a, b, c, margin=0.1), {"cosine_accuracy"}),
+    ):
+        table = evaluator.score(base).compare(evaluator.score(tuned), samples=50)
+        assert {*table.index} == names
+        for name, row in table.iterrows():
+            assert row["base"] == pytest.approx(evaluator(base)[name], abs=1e-6)
+            assert row["tuned"] == pytest.approx(evaluator(tuned)[name], abs=1e-6)
+            assert row["low"] <= row["difference"] <= row["high"] and row["n"] == 30
+        own = evaluator.score(tuned).intervals(50)
+        assert own["value"].to_dict() == pytest.approx(evaluator.score(tuned).metrics())
+        assert (own["low"] < own["high"]).all() or (own["value"] == 1).all()
+    # Triplets: all draws agree that the tuned encoder is better.
+    assert table.loc["cosine_accuracy", "low"] > 0
+    other = SimilarityEvaluator(a, b, rng.random(30)).score(base)
+    with pytest.raises(ValueError, match="on the same table. Received: tables of 30"):
+        other.compare(SimilarityEvaluator(a, b, rng.random(30)).score(tuned))
+
+
+def test_draws_of_one_label_have_no_average_precision():
+    vectors = Vectors({"a": [1, 0], "b": [1, 1], "c": [0, 1]})
+    scores = BinaryClassificationEvaluator(["a", "a"], ["b", "c"], [1, 0]).score(
+        vectors
+    )
+    table = scores.intervals(20)
+    assert table.loc["cosine_ap", ["value", "low", "high"]].tolist() == [1, 1, 1]

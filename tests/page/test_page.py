@@ -17,11 +17,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from matplotlib.figure import Figure
 
 from usetune import load_occupations
-from usetune.page import __main__ as page_module
-from usetune.page.__main__ import main
+from usetune.cli import paging
+from usetune.cli.commands import commands
 from usetune.page.comparison import (
     MOST_TEXTS,
     TitleSearch,
@@ -267,32 +268,29 @@ def test_without_gradio(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["--titles", "no/such.csv"], "no/such.csv"),
-        (["--base", "no-such-encoder"], "Received: 'no-such-encoder'"),
-        (["--port", "70000"], "to 65535. Received: 70000"),
-        (["--port", "x"], "invalid int value: 'x'"),
+        (["--titles", "no/such.csv"], 1, "no/such.csv"),
+        (["--base", "no-such-encoder"], 1, "Received: 'no-such-encoder'"),
+        (["--port", "70000"], 1, "to 65535. Received: 70000"),
+        (["--port", "x"], 2, "'x' is not a valid integer"),
     ],
 )
-def test_faulty_command(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(page_module, "import_gradio", lambda: None)
-    monkeypatch.setattr(page_module, "_occupations", lambda: text_list("a", "one"))
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == 2
-    written = capsys.readouterr().err
-    assert message in written and "Traceback" not in written
+def test_faulty_command(arguments, code, message, monkeypatch):
+    monkeypatch.setattr(paging, "import_gradio", lambda: None)
+    monkeypatch.setattr(paging, "_occupations", lambda: text_list("a", "one"))
+    done = CliRunner().invoke(commands, ["page", *arguments])
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken(monkeypatch, capsys):
-    monkeypatch.setattr(page_module, "import_gradio", lambda: None)
+def test_a_port_that_is_taken(monkeypatch):
+    monkeypatch.setattr(paging, "import_gradio", lambda: None)
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SystemExit) as exit_:
-            main(["--port", str(port)])
-    assert exit_.value.code == 2
-    assert re.search(f"error: .*in use.*{port}", capsys.readouterr().err)
+        done = CliRunner().invoke(commands, ["page", "--port", str(port)])
+    assert done.exit_code == 1
+    assert re.search(f"error: .*in use.*{port}", done.stderr)
 
 
 # In a browser
@@ -314,7 +312,7 @@ class Served:
             # Into a file, Python writes late.
             "PYTHONUNBUFFERED": "1",
         }
-        command = [sys.executable, "-m", "usetune.page", f"--port={self.port}"]
+        command = [sys.executable, "-m", "usetune", "page", f"--port={self.port}"]
         self.output = folder / "output.txt"
         # A process in the background may ignore Ctrl+C, and its children would, too.
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -56,14 +56,7 @@ def new_folder(
         FileExistsError: if ``filepath`` exists and is not an empty folder; with
             ``overwrite``, if it is not one of an encoder, or holds other files.
     """
-    if Path(filepath).suffix in (".npz", ".keras", ".h5"):
-        raise ValueError(
-            f"an encoder is saved as a folder, not as a file. Received: {filepath}"
-        )
-    if overwrite:
-        _check_replaceable(expand(filepath))
-    else:
-        check_new(filepath)
+    check_destination(filepath, overwrite)
     with replacing(filepath, overwrite) as folder:
         yield folder
         fields = {
@@ -73,6 +66,18 @@ def new_folder(
             "versions": package_versions(),
         }
         MANIFEST.write(folder, fields)
+
+
+def check_destination(filepath: str | Path, overwrite: bool = False) -> None:
+    """Refuse what `new_folder` refuses, before there is something to save."""
+    if Path(filepath).suffix in (".npz", ".keras", ".h5"):
+        raise ValueError(
+            f"an encoder is saved as a folder, not as a file. Received: {filepath}"
+        )
+    if overwrite:
+        _check_replaceable(expand(filepath))
+    else:
+        check_new(filepath)
 
 
 def _check_replaceable(path: Path) -> None:

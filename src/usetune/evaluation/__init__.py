@@ -11,6 +11,7 @@ from usetune.evaluation.article import article_figures, beside_the_article
 from usetune.evaluation.compression import size_table
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
+from usetune.evaluation.pair_scores import PairScores
 from usetune.evaluation.pairs import (
     BinaryClassificationEvaluator,
     SimilarityEvaluator,
@@ -33,6 +34,7 @@ __all__ = [
     "BinaryClassificationEvaluator",
     "SimilarityEvaluator",
     "TripletEvaluator",
+    "PairScores",
     "relevant_ranks",
     "retrieval_metrics",
     "size_table",

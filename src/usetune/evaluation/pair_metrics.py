@@ -55,18 +55,31 @@ def similarity_metrics(
         and their largest as pearson_max and spearman_max. All in [-1, 1]; NaN where
         gold scores or similarities are constant, and in the largest of such.
     """
-    with warnings.catch_warnings():
-        # Documented: NaN says it.
-        warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        found = {
-            f"{kind}_{name}": float(correlation(similarity, values).statistic)
-            for name, values in pair_similarities(u, v).items()
-            for kind, correlation in _CORRELATIONS.items()
-        }
+    found = {
+        f"{kind}_{name}": value
+        for name, values in pair_similarities(u, v).items()
+        for kind, value in _correlations(values, similarity).items()
+    }
     for kind in _CORRELATIONS:
         own = [x for name, x in found.items() if name.startswith(kind)]
         found[f"{kind}_max"] = float(np.max(own))
     return found
+
+
+def _correlations(values: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
+    with warnings.catch_warnings():
+        # Documented: NaN says it.
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        return {
+            kind: float(correlation(similarity, values).statistic)
+            for kind, correlation in _CORRELATIONS.items()
+        }
+
+
+def cosine_correlations(cosine: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
+    """Those of `similarity_metrics` that belong to cosines (pairs,)."""
+    correlations = _correlations(cosine, similarity)
+    return {f"{kind}_cosine": value for kind, value in correlations.items()}
 
 
 def triplet_metrics(
@@ -93,6 +106,13 @@ def triplet_metrics(
         for name in near
     }
     return {**shares, "max_accuracy": max(shares.values())}
+
+
+def cosine_accuracy(
+    near: np.ndarray, far: np.ndarray, margin: float = 0.0
+) -> dict[str, float]:
+    """That of `triplet_metrics`, of cosines (triplets,)."""
+    return {"cosine_accuracy": float(np.mean(near > far + margin))}
 
 
 def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str, float]:
@@ -127,6 +147,13 @@ def binary_metrics(u: np.ndarray, v: np.ndarray, label: np.ndarray) -> dict[str,
         for similarity, own in by_similarity.items()
         for name, value in own.items()
     }
+
+
+def cosine_average_precision(cosine: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """That of `binary_metrics`, of cosines (pairs,); NaN if all labels are the same."""
+    is_known = label.min() < label.max()
+    ap = metrics.average_precision_score(label, cosine) if is_known else np.nan
+    return {"cosine_ap": float(ap)}
 
 
 def check_both_labels(label: np.ndarray) -> np.ndarray:

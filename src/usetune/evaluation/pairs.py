@@ -18,9 +18,14 @@ from usetune.evaluation.inputs import checked_table, embed
 from usetune.evaluation.pair_metrics import (
     binary_metrics,
     check_both_labels,
+    cosine_accuracy,
+    cosine_average_precision,
+    cosine_correlations,
+    pair_similarities,
     similarity_metrics,
     triplet_metrics,
 )
+from usetune.evaluation.pair_scores import PairScores
 from usetune.evaluation.scores import with_prefix
 from usetune.protocols import TextEncoder
 
@@ -34,6 +39,8 @@ class _TableEvaluator:
         source: what errors call it.
         metrics: from the embeddings of each column of texts, and then the numbers of
             each other column, to metrics.
+        cosine_metrics: those of them that `score` gives, from the cosines of the first
+            column of texts with the others, and then the numbers.
         name: put before the names of the metrics.
     """
 
@@ -43,11 +50,13 @@ class _TableEvaluator:
         format: Format,
         source: str,
         metrics: Callable[..., Mapping[str, float]],
+        cosine_metrics: Callable[..., Mapping[str, float]],
         name: str,
     ) -> None:
-        table = checked_table(data, format, source)
+        self._table = table = checked_table(data, format, source)
         columns = text_columns(table)
         self.name, self._metrics, self._count = name, metrics, len(columns)
+        self._cosine_metrics = cosine_metrics
         self.texts = [text for column in columns for text in table[column]]
         self._numbers = [
             table[name].to_numpy() for name in table if name not in columns
@@ -64,6 +73,19 @@ class _TableEvaluator:
         """
         embeddings = np.split(embed(encoder, self.texts), self._count)
         return with_prefix(self._metrics(*embeddings, *self._numbers), self.name)
+
+    def score(self, encoder: TextEncoder) -> PairScores:
+        """Metrics of the cosine, to be given intervals or compared.
+
+        Args:
+            encoder: anything with ``encode(texts) → (n, dim)``.
+
+        Raises:
+            ValueError: if an embedding is not finite.
+        """
+        first, *others = np.split(embed(encoder, self.texts), self._count)
+        cosines = [pair_similarities(first, other)["cosine"] for other in others]
+        return PairScores(self._table, np.column_stack(cosines), self._cosine_metrics)
 
 
 class SimilarityEvaluator(_TableEvaluator):
@@ -83,7 +105,9 @@ class SimilarityEvaluator(_TableEvaluator):
     """
 
     def __init__(self, *pairs: pd.DataFrame | Sequence[Any], name: str = "") -> None:
-        super().__init__(pairs, SCORED, "pairs", similarity_metrics, name)
+        super().__init__(
+            pairs, SCORED, "pairs", similarity_metrics, cosine_correlations, name
+        )
         if len(self._numbers[0]) < 2:
             raise ValueError("pairs must have at least two rows. Received: 1")
 
@@ -111,8 +135,14 @@ class TripletEvaluator(_TableEvaluator):
         margin: float = 0.0,
         name: str = "",
     ) -> None:
-        metrics = partial(triplet_metrics, margin=margin)
-        super().__init__(triplets, TRIPLETS, "triplets", metrics, name)
+        super().__init__(
+            triplets,
+            TRIPLETS,
+            "triplets",
+            partial(triplet_metrics, margin=margin),
+            partial(cosine_accuracy, margin=margin),
+            name,
+        )
 
 
 class BinaryClassificationEvaluator(_TableEvaluator):
@@ -135,5 +165,7 @@ class BinaryClassificationEvaluator(_TableEvaluator):
     """
 
     def __init__(self, *pairs: pd.DataFrame | Sequence[Any], name: str = "") -> None:
-        super().__init__(pairs, BINARY, "pairs", binary_metrics, name)
+        super().__init__(
+            pairs, BINARY, "pairs", binary_metrics, cosine_average_precision, name
+        )
         check_both_labels(*self._numbers)

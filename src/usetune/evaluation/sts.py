@@ -48,6 +48,19 @@ class STSScores:
         """One correlation by its name."""
         return self.metrics()[name]
 
+    def intervals(self, samples: int = 1000, seed: int = 0) -> pd.DataFrame:
+        """The correlations with their bootstrap intervals; sentence pairs are drawn.
+
+        Args:
+            samples: number of bootstrap samples.
+            seed: seed of the draws.
+
+        Returns:
+            DataFrame indexed by metric: value, low, high (95 %, percentiles) and n.
+        """
+        table = bootstrap.intervals(self._metrics_of, self.n, samples, seed)
+        return table.assign(n=self.n)
+
     def compare(
         self, tuned: STSScores, samples: int = 1000, seed: int = 0
     ) -> pd.DataFrame:

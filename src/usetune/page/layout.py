@@ -41,7 +41,7 @@ class Page:
         titles: the list to search in until another one is loaded.
 
     Attributes:
-        blocks: the Gradio page; `usetune.page.__main__.serve` shows it.
+        blocks: the Gradio page; `usetune.page.serving.serve` shows it.
 
     Raises:
         ImportError: if Gradio is not installed.
