@@ -94,7 +94,8 @@ def draw() -> str:
     *rows, ground = floors()
     arrows = sorted((a, b) for a, b in imports() if b not in ground)
     # An empty place next to a package that has its floor to itself lets arrows pass.
-    rows = [row if len(row) > 1 else [*row, "", "", "", ""] for row in rows]
+    top, *rest = rows
+    rows = [top, *(row if len(row) > 1 else [*row, "", "", "", ""] for row in rest)]
     orders = product(*(sorted(set(permutations(row))) for row in rows))
     at = min((places(order) for order in orders), key=lambda at: badness(arrows, at))
     bottom = STEP * len(rows) + 60
