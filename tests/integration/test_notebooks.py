@@ -23,7 +23,7 @@ NAMES = [
     "11_classifier",
     "your_domain",
 ]
-SOLUTIONS = NAMES[:5]
+SOLUTIONS = NAMES[:6]
 
 
 def test_the_expected_notebooks_are_there():
