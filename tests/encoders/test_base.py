@@ -46,7 +46,7 @@ def test_batches_are_bounded_in_texts_and_in_bytes():
     assert ranges[-1][1] == len(texts)
     for start, stop in ranges:
         assert 0 < stop - start <= 128
-        assert sum(map(len, texts[start:stop])) <= strings._BATCH_BYTES
+        assert sum(map(len, texts[start:stop])) <= strings.BATCH_BYTES
     assert list(strings.batches([b"x" * 100_000], 128)) == [(0, 1)]
     assert list(strings.batches([], 128)) == []
 

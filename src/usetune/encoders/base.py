@@ -194,6 +194,9 @@ class ProjectedEncoder(Encoder):
             "encoder": self.encoder.configuration,
         }
 
+    def _embed_long(self, text: bytes) -> np.ndarray:
+        return unit_length(self.encoder._embed_long(text) @ self.matrix)
+
     def _check_texts(self, texts: list[bytes]) -> None:
         self.encoder._check_texts(texts)
 

@@ -27,9 +27,8 @@ def write_saved_model(model: keras.Model, resources: list[Any], folder: Path) ->
         shape = tf.shape(inputs)
         is_column = tf.size(inputs) == tf.concat([shape, [1]], axis=0)[0]
         message = "inputs must be (), (batch,) or (batch, 1). Received:"
-        check = tf.debugging.Assert(is_column, [message, shape])
-        with tf.control_dependencies([check]):
-            return model(tf.reshape(inputs, [-1]))
+        tf.debugging.Assert(is_column, [message, shape])
+        return model(tf.reshape(inputs, [-1]))
 
     @tf.function(input_signature=[batch], **options)
     def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -11,7 +11,7 @@ from usetune._utils.text import utf8
 
 # A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
 # memory grows with the tokens of a batch, not with its texts.
-_BATCH_BYTES = 65_536
+BATCH_BYTES = 65_536
 
 
 def one_axis(texts: Any) -> Any:
@@ -50,7 +50,7 @@ def batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
     for stop in range(1, len(texts)):
         count = stop - start
         # Sorted by length: the next text bounds the size of all before it.
-        if count == batch_size or (count + 1) * len(texts[stop]) > _BATCH_BYTES:
+        if count == batch_size or (count + 1) * len(texts[stop]) > BATCH_BYTES:
             yield start, stop
             start = stop
     if texts:

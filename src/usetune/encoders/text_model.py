@@ -18,7 +18,7 @@ from usetune._utils.text import utf8
 from usetune.encoders.options import check_options
 from usetune.encoders.pickles import unpickled, with_weights
 from usetune.encoders.reusable import write_saved_model
-from usetune.encoders.strings import batches, one_axis
+from usetune.encoders.strings import BATCH_BYTES, batches, one_axis
 from usetune.similarity import cosine_similarity, unit_length
 
 # Seconds of work before `encode` shows a progress bar.
@@ -177,7 +177,11 @@ class TextModel(keras.Model):
             disable=show_progress_bar is False,
             leave=False,
         ):
-            embeddings[start:stop] = self._forward(tf.constant(distinct[start:stop]))
+            if len(distinct[start]) > BATCH_BYTES:
+                embeddings[start] = self._embed_long(distinct[start])
+            else:
+                texts_of_batch = tf.constant(distinct[start:stop])
+                embeddings[start:stop] = self._forward(texts_of_batch)
             self._check_embeddings(embeddings[start:stop], distinct[start:stop])
         return embeddings[[row[text] for text in encoded]]
 
@@ -211,6 +215,10 @@ class TextModel(keras.Model):
         if one.shape != two.shape:
             raise ValueError(f"shapes must be one. Received: {one.shape}, {two.shape}")
         return np.asarray(cosine_similarity(one, two))
+
+    def _embed_long(self, text: bytes) -> np.ndarray:
+        """The embedding (dim,) of one text; in parts, where it can be computed so."""
+        return self._forward(tf.constant([text]))[0].numpy()
 
     def _check_texts(self, texts: list[bytes]) -> None:
         """Warn of texts that the encoder does not read as they are."""

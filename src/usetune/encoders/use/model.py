@@ -33,11 +33,14 @@ from usetune.encoders.use.layers import (
     NormalizedSum,
     pad_rows,
 )
+from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.tokenizer import known_model, sentencepiece_tokenizer
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
+# Tokens that the two convolutions of an n-gram see, at most, to either side.
+_CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -97,19 +100,55 @@ class UniversalSentenceEncoder(Encoder):
                 "its weights, as keras.models.load_model does"
             )
         tokens = self.tokenizer.tokenize(texts)
+        length = tf.cast(tokens.row_lengths(), tf.float32)[:, None]
+        total = self.normalization(*self._features(tokens, texts), length)
+        return self._embed_sum(total, length)
+
+    def _features(self, tokens: tf.RaggedTensor, texts: tf.Tensor) -> tuple[Any, ...]:
+        """What `NormalizedSum` takes, but the length, of tokens (batch, None)."""
         distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
         # The padding belongs to a text of its own, behind the last one.
         embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (distinct, 512)
         index = pad_rows(index)
         text_ids = pad_rows(tokens.value_rowids(), tokens.nrows())  # (tokens,)
         channels = [ngram(embedded, index, text_ids) for ngram in self.ngrams]
-        length = tf.cast(tokens.row_lengths(), tf.float32)[:, None]
-        total = self.normalization(embedded, index, channels, text_ids, length)
+        return embedded, index, channels, text_ids
+
+    def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """Sums of features (batch, features) and numbers of tokens → embeddings."""
         # The projection is linear, so it is applied to the sum instead of each token.
         sentence = (
             total @ self.projection.kernel + length * self.projection.bias
         ) / tf.sqrt(length)
         return unit_length(self.feed_forward(sentence))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([1], tf.string),
+        ],
+        autograph=False,
+    )
+    def _sum_of_part(
+        self, tokens: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, texts: tf.Tensor
+    ) -> tf.Tensor:
+        """Sum of the features of ``tokens[start:stop]``, (1, features)."""
+        part = tf.RaggedTensor.from_row_lengths(tokens, [tf.size(tokens)])
+        embedded, *by_token = self._features(part, texts)
+        own = tf.nest.map_structure(lambda x: x[start:stop], by_token)
+        length = tf.cast([[stop - start]], tf.float32)
+        return self.normalization(embedded, *own, length)
+
+    def _embed_long(self, text: bytes) -> np.ndarray:
+        tokens = tokenize_long(self.tokenizer, text)
+        beginning = [text[:80].decode(errors="ignore")]
+        total = np.zeros((1, self.projection.kernel.shape[0]))
+        for part, start, stop in parts(tokens, _CONTEXT):
+            total += self._sum_of_part(part, start, stop, beginning)
+        length = tf.constant([[len(tokens)]], tf.float32)
+        return self._embed_sum(tf.constant(total, tf.float32), length)[0].numpy()
 
     def compact(self, texts: Sequence[str]) -> UniversalSentenceEncoder:
         """A copy whose embedding table holds only the tokens of ``texts``.
