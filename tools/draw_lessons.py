@@ -179,12 +179,12 @@ def path(
     notebooks: Sequence[tuple[str, Sequence[str]]] = (
         ("the article", ("1 baseline", "2 fine-tune", "3 compare")),
         ("done well", ("4 data", "5 no forgetting", "6 losses")),
-        ("by need", ("7 smaller", "8 bias", "9 share", "10 corpus")),
+        ("by need", ("7 smaller", "8 bias", "9 share", "10 corpus", "11 classes")),
         ("yours", ("template:\nyour own CSV",)),
     ),
 ) -> None:
     """The way through the notebooks."""
-    draw = Drawing(880, 250, "The path through the notebooks")
+    draw = Drawing(880, 300, "The path through the notebooks")
     for number, (title, names) in enumerate(notebooks):
         x = 110 + 220 * number
         draw.words(x, 26, title, 17, font_weight="bold")
