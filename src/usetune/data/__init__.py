@@ -26,12 +26,14 @@ from usetune.data.pairs import load_pairs
 from usetune.data.sources import shipped
 from usetune.data.splits import check_leaks, split_pairs
 from usetune.data.sts import load_sts
+from usetune.data.terminology import load_terminology
 
 __all__ = [
     "load_pairs",
     "load_article_pairs",
     "load_sts",
     "load_occupations",
+    "load_terminology",
     "occupation_labels",
     "positive_pairs_from_occupations",
     "scored_pairs_from_occupations",

@@ -25,7 +25,7 @@ def pairs_from_triplets(triplets: pd.DataFrame) -> pd.DataFrame:
         triplets: DataFrame anchor, positive, and negative or negative_1, …
 
     Returns:
-        DataFrame base, ref, label (0 or 1), and occupation and group where
+        DataFrame base, ref, label (0 or 1), and occupation, concept and group where
         ``triplets`` has them. `counts` has the triplets, the pairs and what is left
         out.
 
@@ -67,8 +67,8 @@ def positive_pairs_from_labelled(pairs: pd.DataFrame) -> pd.DataFrame:
         pairs: DataFrame base, ref, label (0 or 1).
 
     Returns:
-        DataFrame anchor, positive, and occupation and group where ``pairs`` has them.
-        `counts` has the pairs, those left out and those kept.
+        DataFrame anchor, positive, and occupation, concept and group where ``pairs``
+        has them. `counts` has the pairs, those left out and those kept.
 
     Raises:
         ValueError: if ``pairs`` lacks a column, has no rows, an empty cell, a label

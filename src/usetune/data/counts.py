@@ -11,9 +11,9 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
     """Say how many rows were read, kept and left out on the way to a table, and why.
 
     Args:
-        table: as `load_occupations`, `occupation_labels`, one of the converters,
-            `mine_hard_negatives` or `split_pairs` (its training set) returns it. A
-            table that pandas derived from one may have lost its counts.
+        table: as `load_occupations`, `load_terminology`, `occupation_labels`, one of
+            the converters, `mine_hard_negatives` or `split_pairs` (its training set)
+            returns it. A table that pandas derived from one may have lost its counts.
 
     Returns:
         A new dict: what was counted, in the order of the steps → its number.

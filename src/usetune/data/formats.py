@@ -12,7 +12,7 @@ from usetune.data.columns import as_number, check_columns, check_table, refuse_c
 from usetune.data.scales import scale_hint
 
 # What names the thing, or the group of things, that texts are about.
-GROUP_COLUMNS = ("occupation", "group")
+GROUP_COLUMNS = ("occupation", "concept", "group")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_COLUMN = re.compile(r"base|ref|anchor|positive|negative(_\d+)?|text")
 

@@ -67,9 +67,9 @@ def mine_hard_negatives(
         DataFrame anchor, positive, negative ("triplets"), anchor, positive, negative_1,
         … ("columns") or base, ref, label ("labelled"); anchors in the order of
         ``pairs``, their negatives the nearest first, of equal scores the earlier in the
-        corpus; then occupation and group where ``pairs`` has them, and the scores:
-        positive_score, negative_score (negative_score_1, …), or score. Equal pairs
-        count once. `counts` has what was found and what was dropped.
+        corpus; then occupation, concept and group where ``pairs`` has them, and the
+        scores: positive_score, negative_score (negative_score_1, …), or score. Equal
+        pairs count once. `counts` has what was found and what was dropped.
 
     Raises:
         TypeError: if ``corpus`` is a table, a mapping, one text or else no sequence of

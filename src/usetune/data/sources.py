@@ -2,6 +2,7 @@
 
 import functools
 import os
+from importlib import metadata
 from pathlib import Path
 
 import pooch
@@ -64,12 +65,7 @@ def find(name: str) -> Path:
         )
     if folder and (expand(folder) / name).is_file():
         path = expand(folder) / name
-        expected, found = registry().registry[name], pooch.file_hash(str(path))
-        if found != expected:
-            raise ValueError(
-                f"{path} (folder from USETUNE_DATA) is not the file that is pinned: "
-                f"expected SHA-256 {expected}, found {found}"
-            )
+        _check(path, registry().registry[name], "folder from USETUNE_DATA")
         return path
     downloaded = _download(name)
     if isinstance(downloaded, str):
@@ -78,6 +74,37 @@ def find(name: str) -> Path:
             f"the cache, and cannot be downloaded ({downloaded})"
         )
     return downloaded
+
+
+def find_in_package(package: str, name: str, sha256: str) -> Path:
+    """Find a data file in an installed package, which is not imported.
+
+    Args:
+        package: its name and version, ``name==version``.
+        name: path of the file, from where packages are installed.
+        sha256: of the file.
+
+    Raises:
+        ImportError: saying how to install it, if the package or its file is not there.
+        ValueError: if the file has another SHA-256.
+    """
+    hint = f"pip install {package}"
+    try:
+        distribution = metadata.distribution(package.split("==")[0])
+        path = Path(str(distribution.locate_file(name)))
+        _check(path, sha256, hint)
+    except (metadata.PackageNotFoundError, FileNotFoundError) as error:
+        raise ImportError(f"{name} cannot be found: {hint} ({error})") from error
+    return path
+
+
+def _check(path: Path, expected: str, remark: str) -> None:
+    found = pooch.file_hash(str(path))
+    if found != expected:
+        raise ValueError(
+            f"{path} ({remark}) is not the file that is pinned: expected SHA-256 "
+            f"{expected}, found {found}"
+        )
 
 
 @functools.lru_cache

@@ -135,7 +135,7 @@ def check_leaks(training: pd.DataFrame, validation: pd.DataFrame) -> None:
 
     Raises:
         ValueError: naming texts that are in both (columns base, ref, anchor, positive,
-            negative, negative_1, …), or occupations or groups that are.
+            negative, negative_1, …), or occupations, concepts or groups that are.
     """
     texts = [
         set(pairs[text_columns(pairs)].to_numpy().ravel())
