@@ -4,20 +4,28 @@ A pytest plugin: it puts modules called sentence_transformers, datasets and torc
 the tests import them. A call that has no counterpart here skips its test, and says why.
 """
 
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from stand_ins import (
+    Encoder,
+    Model,
+    Tensor,
+    cosines,
+    missing,
+    module,
+    tensor,
+    unlike,
+)
 
-from usetune import RetrievalEvaluator, load_encoder
+from usetune import RetrievalEvaluator
 from usetune.data import MiningLimits, counts
 from usetune.data import mine_hard_negatives as mine
 from usetune.evaluation import BinaryClassificationEvaluator, TripletEvaluator
 from usetune.evaluation.pair_metrics import _best_cuts
-from usetune.losses import Triplet
 from usetune.search import (
     Quantizer,
     community_detection,
@@ -27,68 +35,6 @@ from usetune.search import (
 from usetune.similarity import unit_length
 
 SIMILARITIES = {"cosine", "dot", "euclidean", "manhattan"}
-
-
-def unlike(**given: Any) -> None:
-    """Skip a test that asks for something that is not here: reason=whether it does."""
-    for reason, is_asked in given.items():
-        if is_asked:
-            pytest.skip(f"no counterpart: {reason.replace('_', ' ')}")
-
-
-# torch, as far as the tests need numbers
-
-
-class Tensor(np.ndarray):
-    """A NumPy array with the methods of a tensor that the tests call."""
-
-    def topk(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.argsort(-np.asarray(self), axis=1, kind="stable")[:, :count]
-        return tensor(np.take_along_axis(np.asarray(self), rows, 1)), tensor(rows)
-
-    def cpu(self) -> "Tensor":
-        return self
-
-    def numpy(self) -> np.ndarray:
-        return np.asarray(self)
-
-    def sum(self, dim: int) -> np.ndarray:
-        return np.asarray(self).sum(axis=dim)
-
-
-def tensor(values: Any, dtype: Any = None) -> Tensor:
-    array = np.asarray(values)
-    single = array.dtype == np.float64 and not isinstance(values, np.ndarray)
-    return (array.astype(np.float32) if single else array).view(Tensor)
-
-
-def cosines(u: Any, v: Any) -> Tensor:
-    return tensor(unit_length(np.asarray(u)) @ unit_length(np.asarray(v)).T)
-
-
-class Model:
-    """The encoder of this package with the methods of theirs."""
-
-    def __init__(self, embed: Any) -> None:
-        unlike(models_of_theirs_from_a_hub=isinstance(embed, str))
-        self.encode = self.encode_query = self.encode_document = embed
-
-    def similarity_pairwise(self, u: Any, v: Any) -> np.ndarray:
-        return np.sum(np.asarray(u) * np.asarray(v), axis=1)
-
-    @property
-    def similarity_fn_name(self) -> None:
-        unlike(a_similarity_that_the_model_computes=True)
-
-
-class Encoder:
-    """An encoder of theirs as this package takes one."""
-
-    def __init__(self, model: Any) -> None:
-        self.embed = getattr(model, "encode", None) or model.encode_document
-
-    def encode(self, texts: list[str]) -> np.ndarray:
-        return unit_length(np.asarray(self.embed(texts), np.float32))
 
 
 # Evaluators
@@ -343,33 +289,6 @@ def quantize_embeddings(
     return Quantizer(precision.removeprefix("u")).fit(units).quantize(units)
 
 
-class LossOfTriplets:
-    """Theirs, by `usetune.losses.Triplet`."""
-
-    def __init__(self, model: Any, distance_metric: str, triplet_margin: float) -> None:
-        self.loss = Triplet(distance_metric, triplet_margin)
-
-    def compute_loss_from_embeddings(self, embeddings: list[Any], labels: Any) -> float:
-        units = unit_length(np.stack(embeddings, axis=1))
-        return float(self.loss(np.zeros(len(units)), units))
-
-
-def missing(reason: str) -> Any:
-    return lambda *arguments, **options: unlike(**{reason: True})
-
-
-def module(name: str, **content: Any) -> None:
-    """Put a module, and what it lies in, where an import finds it."""
-    parent, _, own = name.rpartition(".")
-    if parent and parent not in sys.modules:
-        module(parent)
-    made = sys.modules.setdefault(name, ModuleType(name))
-    made.__path__ = []
-    vars(made).update(content)
-    if parent:
-        setattr(sys.modules[parent], own, made)
-
-
 module(
     "torch",
     Tensor=Tensor,
@@ -378,16 +297,20 @@ module(
     float32=np.float32,
     device=str,
     stack=lambda parts: np.stack(parts).view(Tensor),
-    zeros=lambda *shape: tensor(np.zeros(shape, np.float32)),
+    zeros=lambda *shape, dtype=None: tensor(np.zeros(shape, np.float32)),
     ones=lambda *shape: tensor(np.ones(shape, np.float32)),
     rand=lambda *shape: tensor(np.random.random(shape)),
     cuda=SimpleNamespace(is_available=lambda: False),
 )
 module("datasets", Dataset=Dataset)
 ST = "sentence_transformers"
-classes = dict.fromkeys(("SentenceTransformer", "CrossEncoder", "SparseEncoder"), Model)
-module(ST, **classes)
-module(f"{ST}.sentence_transformer.model", **classes)
+module(
+    ST,
+    SentenceTransformer=Model,
+    CrossEncoder=missing("a_cross_encoder"),
+    SparseEncoder=missing("a_sparse_encoder"),
+)
+module(f"{ST}.sentence_transformer.model", SentenceTransformer=Model)
 absent = {
     name: missing(f"{name}")
     for name in ("LabelAccuracyEvaluator", "ParaphraseMiningEvaluator", "NanoBEIR")
@@ -409,15 +332,8 @@ module(
     f"{ST}.util.retrieval",
     semantic_search=searched,
     community_detection=communities,
-    paraphrase_mining=missing("a_model_that_is_downloaded"),
+    paraphrase_mining=lambda model, texts: paraphrases(model.encode(texts)),
     paraphrase_mining_embeddings=paraphrases,
-)
-module(
-    f"{ST}.sentence_transformer.losses.triplet",
-    TripletLoss=LossOfTriplets,
-    TripletDistanceMetric=SimpleNamespace(
-        COSINE="cosine", EUCLIDEAN="euclidean", MANHATTAN="manhattan"
-    ),
 )
 module(f"{ST}.util.similarity", pytorch_cos_sim=cosines)
 module(
@@ -425,25 +341,6 @@ module(
     quantize_embeddings=quantize_embeddings,
     semantic_search_faiss=missing("FAISS_beside_quantized_codes"),
 )
-
-
-@pytest.fixture(scope="session")
-def model() -> Any:
-    """The encoder of this package, in place of their small ones from a hub."""
-    base = load_encoder()
-
-    def embed(texts: list[str], **options: Any) -> Tensor:
-        return tensor(base.encode(texts))
-
-    return Model(embed)
-
-
-def in_place_of_a_model(model: Any) -> Any:
-    return model
-
-
-stsb_bert_tiny_model = pytest.fixture(in_place_of_a_model)
-static_retrieval_mrl_en_v1_model = pytest.fixture(in_place_of_a_model)
 
 
 @pytest.fixture
