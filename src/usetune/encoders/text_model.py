@@ -206,12 +206,12 @@ class TextModel(keras.Model):
             embeddings2: of the same shape.
 
         Returns:
-            float array (n,), see `similarity`.
+            float array (n,), or () for one; see `similarity`.
 
         Raises:
             ValueError: if the shapes differ.
         """
-        one, two = np.atleast_2d(embeddings1), np.atleast_2d(embeddings2)
+        one, two = np.asarray(embeddings1), np.asarray(embeddings2)
         if one.shape != two.shape:
             raise ValueError(f"shapes must be one. Received: {one.shape}, {two.shape}")
         return np.asarray(cosine_similarity(one, two))
