@@ -23,6 +23,7 @@ from usetune import (
 from usetune.cli import embedding, scoring, tuning
 from usetune.cli.commands import commands
 from usetune.cli.measures import held_out_evaluator
+from usetune.cli.reporting import as_json
 from usetune.evaluation import (
     BinaryClassificationEvaluator,
     SimilarityEvaluator,
@@ -211,7 +212,8 @@ def test_failures_are_one_line(fake, positive, tmp_path, monkeypatch):
         ([*tune, "no.csv", "--out", "t"], "no.csv"),
         ([*tune, "semicolons.csv", "--out", "t"], "separated by semicolons"),
         ([*tune, "other.csv", "--out", "t"], "must have the columns"),
-        ([*tune, positive, "--out", "full"], "a new folder is needed; full exists"),
+        ([*tune, positive, "--out=t", "--rename=anchor=a"], "; --rename title=anchor"),
+        ([*tune, positive, "--out", "full"], "full exists; --overwrite replaces"),
         ([*tune, positive, "--out", "full", "--overwrite"], "has no usetune.json"),
         ([*tune, positive, "--out", "t", "--loss", "Triplet"], "--loss must be one of"),
         ([*tune, positive, "--out", "t", "--validation", "other.csv"], "other.csv"),
@@ -265,3 +267,21 @@ def test_help_is_quick_and_has_examples():
         )
         assert done.stdout.endswith("[]\n")
         assert f"\n  usetune {' '.join(name)}" in done.stdout
+
+
+def test_control_c_leaves_nothing_behind(fake, positive, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "fine_tune", interrupt)
+    out = tmp_path / "t"
+    done = run("tune", positive, "--out", out, "--base", 0, "--no-sts", "--json")
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr.endswith("\ninterrupted\n")
+    assert [*tmp_path.iterdir()] == [positive]
+
+
+def test_numbers_that_json_lacks_are_null():
+    table = pd.DataFrame({"low": [np.nan], "n": [3]}, index=["margin"])
+    written = as_json({"table": table, "name": "é"})
+    assert written == '{"table": {"margin": {"low": null, "n": 3}}, "name": "é"}'

@@ -15,6 +15,8 @@ import usetune.cli
 
 _DEFAULT = "use-multilingual"
 _HANDLE = "A name, an address or a folder, as usetune.load_encoder takes it."
+# How a column is renamed, in errors of the package and in those of this program.
+_IN_PYTHON, _HERE = "names={'title': 'anchor'}", "--rename title=anchor"
 _COUNT = click.IntRange(min=1)
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -37,7 +39,8 @@ class Commands(click.Group):
             # Of `usetune … | head`; click ends quietly.
             raise
         except (ValueError, OSError, ImportError) as error:
-            click.echo(f"error: {error}", err=True)
+            message = str(error).replace(_IN_PYTHON, _HERE)
+            click.echo(f"error: {message}", err=True)
             ctx.exit(_FAILED)
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)

@@ -49,6 +49,8 @@ def embed(
         raise FileExistsError(f"{out} exists; --overwrite replaces another file")
     check_room(path, 0)
     table, column = _read(texts, column)
+    if path.suffix == ".parquet" and EMBEDDING in table:
+        raise ValueError(f"{texts} has a column {EMBEDDING!r} already; rename it")
     embeddings = load_encoder(encoder).encode(table[column].tolist())
     with replacing(path) as temporary:
         if path.suffix == ".npy":
@@ -86,8 +88,6 @@ def _read(texts: str, column: str | None) -> tuple[pd.DataFrame, str]:
         column = column or str(table.columns[0])
         wrong = np.array([not isinstance(cell, str) for cell in table[column]], bool)
         refuse_cells(table[column], wrong, texts, "a text")
-        if EMBEDDING in table:
-            raise ValueError(f"{texts} has a column {EMBEDDING!r} already; rename it")
     if not len(table):
         raise ValueError(f"{texts} has no rows")
     return table, column

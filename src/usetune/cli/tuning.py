@@ -76,7 +76,11 @@ class Tuning:
         """
         started = time.monotonic()
         # What would be refused at the end is refused before the training.
-        check_destination(self.out, self.overwrite)
+        try:
+            check_destination(self.out, self.overwrite)
+        except FileExistsError as error:
+            hint = "" if self.overwrite else "; --overwrite replaces an encoder's"
+            raise FileExistsError(f"{error}{hint}") from error
         check_room(self.out, 0)
         pairs = load_pairs(self.pairs, self.rename)
         loss = self._loss(pairs)
