@@ -10,11 +10,16 @@ import pytest
 from usetune._utils.backend import check_backend
 
 
-def test_another_backend_is_refused_before_keras_is_imported():
+@pytest.mark.parametrize("named_in", ["environment", "file"])
+def test_another_backend_is_refused_before_keras_is_imported(tmp_path, named_in):
     path = os.pathsep.join(filter(None, sys.path))
+    own = {"KERAS_BACKEND": "jax"}
+    if named_in == "file":
+        (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+        own = {"KERAS_BACKEND": "", "KERAS_HOME": str(tmp_path)}
     result = subprocess.run(
         [sys.executable, "-c", "import usetune.losses"],
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, **own},
         capture_output=True,
         text=True,
     )

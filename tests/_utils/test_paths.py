@@ -23,6 +23,8 @@ def test_home(monkeypatch, tmp_path):
 
 def test_whatever_is_written_or_read(monkeypatch, tmp_path, tiny):
     """No folder called ~ is made."""
+    # Which Keras makes when TensorFlow Hub is first imported.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path.parent / "keras"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     tiny.save("~/saved")

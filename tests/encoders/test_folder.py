@@ -15,6 +15,9 @@ import tensorflow as tf
 from tests.conftest import TEXTS
 from tests.fakes.tiny_bert import tiny_bert
 from usetune import load_encoder
+from usetune._utils.arrays import write_arrays
+from usetune._utils.manifest import entry
+from usetune.encoders import loading
 from usetune.encoders.base import ProjectedEncoder
 from usetune.encoders.bert.model import TransformerEncoder
 from usetune.encoders.saved_model import SavedModelEncoder
@@ -123,7 +126,7 @@ def test_what_is_inside_a_projected_encoder_is_listed_too(saved, use):
     content = json.loads((saved / "usetune.json").read_text())
     assert content["options"] == {"inside": "UniversalSentenceEncoder"}
     names = ["delta.npz", "sentencepiece.model", "usetune.json"]
-    assert [*content["files"]] == [*(f"encoder/{name}" for name in names), "matrix.npy"]
+    assert [*content["files"]] == [*(f"encoder/{name}" for name in names), "matrix.npz"]
     inside = json.loads((saved / "encoder" / "usetune.json").read_text())
     assert inside["options"] == {"tokens": len(use.embedding.vocabulary)}
 
@@ -171,7 +174,7 @@ def rename(path):
         "encoder/delta.npz",
         "encoder/sentencepiece.model",
         "encoder/usetune.json",
-        "matrix.npy",
+        "matrix.npz",
     ],
 )
 def test_damage_is_named_before_any_weight_is_read(saved, name, damage, monkeypatch):
@@ -180,7 +183,7 @@ def test_damage_is_named_before_any_weight_is_read(saved, name, damage, monkeypa
 
     monkeypatch.setattr(weights, "Weights", refuse)
     monkeypatch.setattr(delta, "read", refuse)
-    monkeypatch.setattr(np, "load", refuse)
+    monkeypatch.setattr(loading, "read_arrays", refuse)
     damage(saved / name)
     if damage in (truncate, flip):
         why = "size" if damage is truncate else "sha256"
@@ -191,8 +194,26 @@ def test_damage_is_named_before_any_weight_is_read(saved, name, damage, monkeypa
             load_encoder(saved)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"other": np.ones((512, 7), "f4")}, r"lacks \['matrix'\], also has \['other'"),
+        ({"matrix": np.ones((512, 7))}, "must be of float32 .*Received: float64"),
+        ({"matrix": np.ones((511, 7), "f4")}, r"shape \(512, None\).*\(511, 7\)"),
+        ({"matrix": np.full((512, 7), np.nan, "f4")}, "matrix must be finite"),
+    ],
+)
+def test_another_matrix_that_is_listed(saved, arrays, message):
+    """As somebody who is not trusted could list it."""
+    write_arrays(saved / "matrix.npz", arrays)
+    files = json.loads((saved / "usetune.json").read_text())["files"]
+    edit(saved, files={**files, "matrix.npz": entry(saved / "matrix.npz")})
+    with pytest.raises(ValueError, match=f"saved/matrix.npz is .*: .*{message}"):
+        load_encoder(saved)
+
+
 def test_a_lost_listing_is_missed_by_name(saved):
-    for folder, file in ((saved, "matrix.npy"), (saved / "encoder", "delta.npz")):
+    for folder, file in ((saved, "matrix.npz"), (saved / "encoder", "delta.npz")):
         (folder / "usetune.json").unlink()
         with pytest.raises(FileNotFoundError, match=f"lacks usetune.json.*{file}"):
             load_encoder(folder)
@@ -236,7 +257,7 @@ def test_a_saved_model_holds_only_what_is_listed(tiny, tmp_path):
         ({"files": {"a": "b"}}, "files must give a size"),
         ({"files": {"a": {"size": "1", "sha256": ""}}}, "files must give a size"),
         ({"files": {"a": {"size": 1}}}, "files must give a size"),
-        ({"files": {}}, "does not list .*'encoder/usetune.json', 'matrix.npy'"),
+        ({"files": {}}, "does not list .*'encoder/usetune.json', 'matrix.npz'"),
         ({"kind": "use"}, "does not list .*'delta.npz'"),
     ],
 )
@@ -416,7 +437,7 @@ def test_a_folder_whose_replacing_was_killed_is_there_again(tiny, tmp_path, over
     assert [*tmp_path.iterdir()] == [tmp_path / "saved"]
 
 
-@pytest.mark.parametrize("where", ["numpy.savez", "numpy.save", "json.dumps"])
+@pytest.mark.parametrize("where", ["numpy.savez", "json.dumps"])
 def test_a_save_that_is_interrupted_leaves_nothing(use, tmp_path, monkeypatch, where):
     def full_disk(target, *_, **__):
         if isinstance(target, Path):

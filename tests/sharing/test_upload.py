@@ -175,8 +175,8 @@ def test_offline_with_a_filled_cache(hub, projected, tmp_path):
 def test_a_changed_file_on_the_hub_is_refused(hub, projected):
     push_to_hub(projected, "owner/model", card=CARD)
     files = hub.repositories["owner/model"]["main"][-1]
-    files["matrix.npy"] = files["matrix.npy"][:-1] + b"x"
-    with pytest.raises(ValueError, match="matrix.npy is not the file that was saved"):
+    files["matrix.npz"] = files["matrix.npz"][:-1] + b"x"
+    with pytest.raises(ValueError, match="matrix.npz is not the file that was saved"):
         load_encoder("hf://owner/model")
 
 
@@ -311,7 +311,7 @@ def test_what_is_pushed_is_what_a_dry_run_writes(
         (pushed,) = kaggle.versions["owner/model/small"]
     written = contents(tmp_path / "dry")
     assert pushed.keys() == written.keys()
-    assert pushed["matrix.npy"] == written["matrix.npy"]
+    assert pushed["matrix.npz"] == written["matrix.npz"]
     assert pushed["README.md"] == written["README.md"]
 
 
@@ -330,11 +330,11 @@ def test_faults_of_the_caller(hub, kaggle, projected, push, handle, tmp_path):
 def test_a_full_disk_leaves_nothing(
     hub, kaggle, projected, push, handle, tmp_path, monkeypatch
 ):
-    def full_disk(path, *_):
-        path.write_bytes(b"half")
+    def full_disk(file, **_):
+        file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(np, "save", full_disk)
+    monkeypatch.setattr(np, "savez", full_disk)
     for folder in (None, tmp_path / "dry"):
         with pytest.raises(OSError, match="^no space left"):
             push(projected, handle, card=CARD, dry_run=folder)

@@ -10,9 +10,11 @@ import pytest
 from usetune import fine_tune
 from usetune.evaluation import RetrievalEvaluator, SimilarityEvaluator
 from usetune.losses import (
+    AnglE,
     BatchHard,
     Cached,
     Contrastive,
+    CoSENT,
     Matryoshka,
     MultipleNegativesRanking,
     Triplet,
@@ -124,6 +126,11 @@ def positives(anchors, positives):
     return pd.DataFrame({"anchor": anchors, "positive": positives})
 
 
+def scored(base, ref, similarity):
+    return pd.DataFrame({"base": base, "ref": ref, "similarity": similarity})
+
+
+SCORES = np.linspace(0.5, 1, 12)
 TWELVE = [f"title {number}" for number in range(12)]
 
 
@@ -135,6 +142,8 @@ TWELVE = [f"title {number}" for number in range(12)]
         (positives(TWELVE, "cook"), {"batch_sampler": "no_duplicates"}),
         (positives(TWELVE, "cook"), {}),
         (positives("cook", TWELVE), {"loss": Cached(MultipleNegativesRanking())}),
+        (scored(TWELVE, TWELVE[::-1], 0.7), {"loss": CoSENT()}),
+        (scored(TWELVE, TWELVE[::-1], SCORES), {"loss": AnglE(), "batch_size": 1}),
     ],
 )
 def test_batches_without_negatives(tiny, pairs, settings):
@@ -158,6 +167,9 @@ def test_a_last_batch_of_one_is_no_alarm():
     data = TrainingSet(positives(TWELVE, TWELVE[::-1]), positives(TWELVE, TWELVE))
     check_data([data], [[np.arange(11), np.array([11])]], 8)
     check_validation([data], [[np.arange(11), np.array([11])]])
+    # Of one text, whose scores differ.
+    data = TrainingSet(scored("cook", TWELVE, SCORES), loss=CoSENT())
+    check_data([data], [[np.arange(9)]], 8)
 
 
 def classes(labels):

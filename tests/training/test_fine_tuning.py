@@ -154,6 +154,8 @@ def test_at_least_one_epoch(tiny, pairs):
             ValueError, match=f"^{name} must be at least 1. Received: 0"
         ):
             fine_tune(tiny, pairs, **{name: 0})
+        with pytest.raises(ValueError, match=f"^{name} must be an integer.*1.5"):
+            fine_tune(tiny, pairs, **{name: 1.5})
 
 
 def test_faults(base, pairs):

@@ -1,6 +1,7 @@
 """Checks of arguments, each with one way to say what is wrong."""
 
 from collections.abc import Collection
+from numbers import Integral
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -10,6 +11,8 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
 
 
 def check_at_least(name: str, number: int | None, least: int = 1) -> None:
-    """Raise ValueError if a number is too small; None is no number."""
+    """Raise ValueError if an integer is none, or too small; None is no number."""
+    if number is not None and not isinstance(number, Integral):
+        raise ValueError(f"{name} must be an integer. Received: {number!r}")
     if number is not None and number < least:
         raise ValueError(f"{name} must be at least {least}. Received: {number}")

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from usetune._utils.arrays import write_arrays
 from usetune.encoders.assets import asset_digests
-from usetune.encoders.folder import new_folder
+from usetune.encoders.folder import MATRIX, new_folder
 from usetune.encoders.modules import add_projection
 from usetune.encoders.text_model import TextModel
 from usetune.similarity import unit_length
@@ -244,5 +245,5 @@ class ProjectedEncoder(Encoder):
             filepath, "projected", self.dim, overwrite, inside=inside
         ) as folder:
             self.encoder.save(folder / "encoder")
-            np.save(folder / "matrix.npy", self.matrix)
+            write_arrays(folder / MATRIX, {"matrix": self.matrix})
             add_projection(folder, self.matrix)

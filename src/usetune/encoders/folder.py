@@ -18,6 +18,8 @@ from usetune._utils.paths import expand
 from usetune._utils.versions import package_versions
 
 LISTING = "usetune.json"
+# What a projected encoder multiplies by.
+MATRIX = "matrix.npz"
 # Written beside an encoder that is shared, and not listed.
 _CARD = "README.md"
 # What an encoder of each kind cannot be read without.
@@ -25,7 +27,7 @@ _NEEDED = {
     "use": {"delta.npz", "sentencepiece.model"},
     "bert": {"config.json", "vocab.txt", "model.safetensors"},
     "saved_model": {"saved_model.pb", "variables/variables.index"},
-    "projected": {"matrix.npy", f"encoder/{LISTING}"},
+    "projected": {MATRIX, f"encoder/{LISTING}"},
 }
 
 

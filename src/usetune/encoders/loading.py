@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from usetune._utils.arrays import ArraySpec, read_arrays
 from usetune._utils.paths import expand
 from usetune.encoders.archives import download_archive
 from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.checkpoint import load_transformer
-from usetune.encoders.folder import LISTING, MANIFEST
+from usetune.encoders.folder import LISTING, MANIFEST, MATRIX
 from usetune.encoders.hubs import (
     HUB,
     KAGGLE,
@@ -28,7 +27,7 @@ USE_MULTILINGUAL = "use-multilingual"
 # Either makes a folder a BERT checkpoint, so that the other is missed by name.
 _BERT_FILES = ("config.json", "model.safetensors")
 # No one else's folders hold these.
-_OUR_FILES = ("delta.npz", "matrix.npy")
+_OUR_FILES = ("delta.npz", MATRIX)
 
 
 def load_encoder(
@@ -100,7 +99,8 @@ def _load(folder: Path, handle: str, options: Mapping[str, Any]) -> Encoder:
         return load_transformer(folder, files=files, **options)
     if kind == "projected":
         inside = load_encoder(folder / "encoder", **options)
-        return ProjectedEncoder(inside, np.load(folder / "matrix.npy"))
+        specs = {"matrix": ArraySpec("float32", (inside.dim, None), finite=True)}
+        return ProjectedEncoder(inside, **read_arrays(folder / MATRIX, specs))
     _refuse(options, handle)
     return load_saved(folder) if kind == "use" else SavedModelEncoder(folder)
 

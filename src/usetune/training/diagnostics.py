@@ -9,7 +9,7 @@ import pandas as pd
 from usetune._utils.warn import warn
 from usetune.data.formats import CLASSES
 from usetune.encoders.base import Encoder
-from usetune.losses import innermost
+from usetune.losses import AnglE, CoSENT, innermost
 from usetune.losses.in_batch import InBatchLoss
 from usetune.losses.triplets import ACTIVE
 from usetune.training.batches import unusable
@@ -40,8 +40,9 @@ def check_data(
         if alone > 1 or (alone and alone == len(batches)):
             warn(
                 f"{alone} of {len(batches)} batches hold no negatives, and nothing is "
-                "learned from them: each has one example, or one anchor, positive or "
-                "occupation for all. Use larger batches, or more varied pairs"
+                "learned from them: each has one example, or one anchor, positive, "
+                "occupation or similarity for all. Use larger batches, or more varied "
+                "pairs"
             )
 
 
@@ -66,10 +67,16 @@ def check_validation(
 def _without_negatives(
     data: TrainingSet, table: pd.DataFrame, batches: Sequence[np.ndarray]
 ) -> int:
-    """Number of batches whose examples all have a text or a thing in common."""
-    if not isinstance(innermost(data.loss), InBatchLoss) or len(data.columns) > 2:
+    """Number of batches whose examples are not compared with each other.
+
+    They all have a text or a thing in common, or a score where its order counts.
+    """
+    loss = innermost(data.loss)
+    if not isinstance(loss, (InBatchLoss, CoSENT, AnglE)) or len(data.columns) > 2:
         return 0
-    names = [*data.columns, *table.columns.intersection(["occupation", "label"])]
+    names = ["similarity"]
+    if isinstance(loss, InBatchLoss):
+        names = [*data.columns, *table.columns.intersection(["occupation", "label"])]
     codes = [pd.factorize(table[name])[0] for name in names]
     return sum(
         any((own[rows] == own[rows[0]]).all() for own in codes) for rows in batches
