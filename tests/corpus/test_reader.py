@@ -317,7 +317,7 @@ def test_faults_of_an_index(output, tmp_path, tiny, faiss, monkeypatch):
     assert not folder.exists()
     index = build_index(corpus, folder, "Flat")
     for queries, count, message in (
-        (np.ones((1, 3), "f"), 1, r"array \(queries, 16\)"),
+        (np.ones((1, 3), "f"), 1, r"array \(n, 16\)"),
         (np.full((1, 16), np.nan, "f"), 1, "16 of them not finite"),
         (np.ones((1, 16), "f"), 201, "between 1 and 200.*Received: 201"),
     ):
