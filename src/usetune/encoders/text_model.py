@@ -132,7 +132,8 @@ class TextModel(keras.Model):
     ) -> np.ndarray:
         """Embed texts of any number, order and length, or one text.
 
-        Each distinct text is computed once, in batches of similar length.
+        Each distinct text is computed once, in batches of similar length. One of more
+        than 65,536 bytes is computed in parts, if this is a Universal Sentence Encoder.
 
         Args:
             texts: ``str`` in a sequence, a NumPy array, a column of pandas or pyarrow,
