@@ -585,6 +585,7 @@ def test_weights_of_another_model(checkpoint, change, message):
         ),
         ("config.json", {"hidden_size": None}, r"numbers \['hidden_size'\]"),
         ("config.json", {"vocab_size": 60}, "at most 60 pieces. Received: 64"),
+        ("config.json", {"vocab_size": 10**10}, "describes .* numbers, and it has"),
         ("config.json", {"num_hidden_layers": 1}, "does not fit config.json"),
         (
             "tokenizer_config.json",

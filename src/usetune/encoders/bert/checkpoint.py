@@ -72,6 +72,7 @@ def _read(
 
     config = _read_json(folder / "config.json")
     _check_config(config)
+    _check_size(config, folder / "model.safetensors")
     if optional("config_sentence_transformers.json").get("default_prompt_name"):
         raise ValueError("a prompt put before each text is not supported")
     pooling_folder = _pooling_folder(optional("modules.json", list))
@@ -122,6 +123,19 @@ def _check_config(config: dict[str, Any]) -> None:
     missing = [field for field in _SIZES if not isinstance(config.get(field), int)]
     if missing:
         raise ValueError(f"config.json must have the numbers {missing}")
+
+
+def _check_size(config: dict[str, Any], weights: Path) -> None:
+    """Refuse to make a network that the weights cannot fill, whatever its size."""
+    rows = config["vocab_size"] + config["max_position_embeddings"]
+    in_layer = 4 * config["hidden_size"] + 2 * config["intermediate_size"]
+    rows += config["num_hidden_layers"] * in_layer
+    needed, found = rows * config["hidden_size"], weights.stat().st_size
+    if needed > found:
+        raise ValueError(
+            f"{weights.name} is damaged or another's: config.json describes {needed:,} "
+            f"numbers, and it has {found:,} bytes"
+        )
 
 
 def _pooling_folder(modules: list[dict[str, Any]]) -> str:
