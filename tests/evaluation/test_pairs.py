@@ -607,6 +607,12 @@ def test_scores_of_tables_have_paired_intervals():
         assert (own["low"] < own["high"]).all() or (own["value"] == 1).all()
     # Triplets: all draws agree that the tuned encoder is better.
     assert table.loc["cosine_accuracy", "low"] > 0
+    # Cosines and gold scores are drawn together.
+    gold = (
+        SimilarityEvaluator(a, b, rng.random(30)).score(tuned).cosines[:, 0] + 1
+    ) / 2
+    known = SimilarityEvaluator(a, b, gold).score(base).intervals(50)
+    assert (known["low"] > 0.99).all()
     other = SimilarityEvaluator(a, b, rng.random(30)).score(base)
     with pytest.raises(ValueError, match="on the same table. Received: tables of 30"):
         other.compare(SimilarityEvaluator(a, b, rng.random(30)).score(tuned))
