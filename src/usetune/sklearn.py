@@ -109,9 +109,9 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         own = () if self.batch_size is None else (self.batch_size,)
         embeddings = self.encoder_.encode(texts, *own)
         # A truncated encoder would be traced anew in each fit, and stored beside this.
-        return (
-            embeddings if self.dim is None else unit_length(embeddings[:, : self.dim])
-        )
+        dim = self._n_features_out
+        whole = dim == embeddings.shape[1]
+        return embeddings if whole else unit_length(embeddings[:, :dim])
 
     def _texts(self, X: Any, reset: bool) -> list[str]:
         column = np.asarray(X, object)

@@ -121,6 +121,18 @@ def test_tune_gives_the_figures_of_python(fake, positive, tmp_path):
     assert report["validation"] == len(validation)
 
 
+def test_a_validation_of_its_own(fake, positive, tmp_path):
+    held_out = tmp_path / "held.csv"
+    others = {"anchor": ["x y", "y z", "z x"], "positive": ["the x", "the y", "the z"]}
+    pd.DataFrame(others).to_csv(held_out, index=False)
+    arguments = [positive, "--out", tmp_path / "t", "--base", 3, "--epochs", 1]
+    done = run("tune", *arguments, "--validation", held_out, "--no-sts", "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    counted = [report[name] for name in ("training", "validation", "left_out")]
+    assert counted == [len(TITLES), 3, 0]
+
+
 def test_scored_pairs_and_an_encoder_between(fake, scored, tmp_path):
     """The folder is replaced when that is asked for."""
     arguments = ["tune", scored, "--base", 0, "--epochs", 1, "--no-sts"]
@@ -192,6 +204,11 @@ def test_embed_writes_a_vector_for_each_row(fake, tmp_path):
     table = pd.read_parquet(tmp_path / "o.parquet")
     np.testing.assert_array_equal(np.stack(table["embedding"]), expected)
     assert table["id"].tolist() == ["1", "2", "3", "4"]
+    (tmp_path / "m.jsonl").write_text('{"text": "a", "x": 1}\n{"text": "b", "x": "y"}')
+    arguments = ["--out", tmp_path / "m.parquet", "--column", "text"]
+    done = run("embed", tmp_path / "m.jsonl", *arguments, "--encoder", 4)
+    assert done.exit_code == 1 and "that Parquet does not hold" in done.stderr
+    (tmp_path / "m.jsonl").unlink()
     # The first is replaced when that is asked for, and nothing else is left.
     arguments = ["--out", tmp_path / "o.npy", "--encoder", 5, "--overwrite"]
     assert run("embed", tmp_path / "t.txt", *arguments).exit_code == 0

@@ -1,22 +1,25 @@
 """An encoder among Keras' layers; its TextVectorization, too, does what is asked."""
 
 import copy
+import gc
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 from tests.conftest import TEXTS
 from tests.fakes.tiny_bert import tiny_bert
 from tests.fakes.tiny_encoder import TinyEncoder
-from usetune import build_siamese, load_encoder
+from usetune import build_siamese, fine_tune, load_encoder
 
 STRINGS = tf.constant(TEXTS)
 LABELS = np.arange(len(TEXTS)) % 3
@@ -175,12 +178,50 @@ def test_copies_are_equal_and_independent(encoder, tmp_path):
 
 def test_a_saved_model_is_copied_from_its_own_files(saved, tmp_path):
     saved = shutil.copytree(saved, tmp_path / "moved")
-    content = pickle.dumps(load_encoder(saved))
-    expected = load_encoder(saved).encode(TEXTS)
+    encoder = load_encoder(saved)
+    content = pickle.dumps(encoder)
+    expected = encoder.encode(TEXTS)
     saved.rename(saved.with_name("gone"))
+    with pytest.raises(OSError, match="moved is gone"):
+        pickle.dumps(encoder)
     again = pickle.loads(content)
     np.testing.assert_array_equal(again.encode(TEXTS), expected)
-    np.testing.assert_array_equal(again.copy().encode(TEXTS), expected)
+    # The files go with the last of the copies.
+    folder = Path(again.folder)
+    other = again.copy()
+    del again
+    gc.collect()
+    np.testing.assert_array_equal(other.copy().encode(TEXTS), expected)
+    del other
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_copies_stay_frozen(base, saved):
+    encoder = base.compact(TEXTS)
+    encoder.embedding.trainable = False
+    for other in encoder.copy(), encoder.compact(TEXTS[:2]), encoder.expand(encoder):
+        assert not other.embedding.trainable and other.projection.trainable
+        assert len(other.trainable_variables) == len(encoder.variables) - 1
+    for encoder in tiny_bert(), load_encoder(saved):
+        encoder.trainable = False
+        assert not copy.deepcopy(encoder).trainable_variables
+
+
+def test_what_is_frozen_is_not_tuned(base):
+    encoder = base.compact(TEXTS)
+    encoder.embedding.trainable = False
+    texts = [text for text in TEXTS if text.strip()]
+    pairs = pd.DataFrame({"anchor": texts, "positive": texts[::-1]})
+    tuned = fine_tune(encoder, pairs, validation_data=pairs, epochs=1).encoder
+    moved = [
+        not np.array_equal(one, two)
+        for one, two in zip(tuned.variables, encoder.variables, strict=True)
+    ]
+    assert moved[0] is False and all(moved[1:])
+    encoder.trainable = False
+    with pytest.raises(ValueError, match="all are frozen"):
+        fine_tune(encoder, pairs)
 
 
 class Own(keras.Model):

@@ -105,7 +105,11 @@ def test_memory_does_not_grow_with_the_queries():
 @pytest.mark.parametrize(
     ("queries", "corpus", "message"),
     [
-        (np.ones(2), np.ones((4, 2)), r"queries, dim\).*shape \(2,\)"),
+        (
+            np.ones(2),
+            np.ones((4, 2)),
+            r"queries.*\(n, dim\).*shape \(2,\)",
+        ),
         (np.full((2, 2), np.nan), np.ones((4, 2)), "queries.*4 of them not finite"),
         (np.ones((2, 3)), np.ones((4, 2)), r"\(documents, 3\).*shape \(4, 2\)"),
         (np.ones((2, 2)), np.ones(4), r"\(documents, 2\).*shape \(4,\)"),

@@ -159,7 +159,7 @@ def test_at_least_one_epoch(tiny, pairs):
 
 
 def test_faults(base, pairs):
-    with pytest.raises(ValueError, match=r"must have.*'ref'.*or \['anchor'.*Received"):
+    with pytest.raises(ValueError, match=r"lacks the columns \['ref'\].*found"):
         fine_tune(base, pairs.drop(columns="ref"))
     with pytest.raises(ValueError, match=r"pairs, column similarity.*in \[0, 1\]"):
         fine_tune(base, pairs.assign(similarity=1.5))

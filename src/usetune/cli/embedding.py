@@ -51,6 +51,14 @@ def embed(
     table, column = _read(texts, column)
     if path.suffix == ".parquet" and EMBEDDING in table:
         raise ValueError(f"{texts} has a column {EMBEDDING!r} already; rename it")
+    if path.suffix == ".parquet":
+        try:
+            rows = pa.Table.from_pandas(table, preserve_index=False)
+        except pa.ArrowException as error:
+            raise ValueError(
+                f"{texts} has values that Parquet does not hold ({error}); write --out "
+                "as .npy"
+            ) from error
     embeddings = load_encoder(encoder).encode(table[column].tolist())
     with replacing(path) as temporary:
         if path.suffix == ".npy":
@@ -59,7 +67,6 @@ def embed(
             vectors = pa.FixedSizeListArray.from_arrays(
                 pa.array(embeddings.ravel()), embeddings.shape[1]
             )
-            rows = pa.Table.from_pandas(table, preserve_index=False)
             pq.write_table(rows.append_column(EMBEDDING, vectors), temporary)
     return {
         "texts": len(table),

@@ -116,12 +116,13 @@ class Tuning:
         if self.alpha != 1:
             tuned = interpolate(base, tuned, self.alpha)
         tuned.save(self.out, overwrite=self.overwrite)
+        used = len(training) + (0 if self.validation else len(validation))
         report = {
             "pairs": self.pairs,
             "format": format_of(pairs).name,
             "training": len(training),
             "validation": len(validation),
-            "left_out": len(pairs) - len(training) - len(validation),
+            "left_out": len(pairs) - used,
             "loss": type(result.data[0].loss).__name__,
             "epochs": run.epochs,
             "kept_epoch": run.kept_epoch,

@@ -19,6 +19,8 @@ from usetune.similarity import unit_length
 
 # How far from 1 a length may be.
 _TOLERANCE = 1e-3
+# The file without which a folder is no SavedModel.
+_GRAPH = "saved_model.pb"
 
 
 class SavedModelEncoder(Encoder):
@@ -32,17 +34,22 @@ class SavedModelEncoder(Encoder):
     Args:
         folder: the SavedModel. It must be callable on a string tensor (batch,) and
             return a floating tensor (batch, dim).
+        owner: keeps a temporary ``folder`` from being deleted.
 
     Raises:
         OSError: if ``folder`` holds no complete SavedModel.
         ValueError: if it is no sentence encoder.
     """
 
-    def __init__(self, folder: str | Path, **kwargs: Any) -> None:
+    def __init__(
+        self, folder: str | Path, owner: _Temporary | None = None, **kwargs: Any
+    ) -> None:
         import tensorflow_hub
 
         super().__init__(**kwargs)
         self.folder = str(expand(folder))
+        # Of a pickle's files, which go with the last encoder that was made of them.
+        self.owner = owner
         try:
             loaded = tensorflow_hub.load(self.folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
@@ -98,26 +105,35 @@ class SavedModelEncoder(Encoder):
             for path in Path(self.folder).rglob("*")
             if path.is_file()
         }
+        if _GRAPH not in files:
+            raise OSError(f"{self.folder} is gone, which the encoder was loaded from")
         return _from_files, (files, self.get_weights())
 
     def copy(self) -> SavedModelEncoder:
         """An independent encoder with the same weights."""
-        copy = SavedModelEncoder(self.folder)
+        copy = SavedModelEncoder(self.folder, self.owner)
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)
-        return copy
+        return copy.frozen_as(self)
+
+
+class _Temporary:
+    """A folder that is deleted with the last encoder that has this object."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="usetune")
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
 def _from_files(files: dict[str, bytes], weights: list[np.ndarray]) -> Encoder:
     """Undo `SavedModelEncoder.__reduce__`; the files go with the encoder."""
-    folder = tempfile.mkdtemp(prefix="usetune")
+    owner = _Temporary()
     for name, content in files.items():
-        path = Path(folder, name)
+        path = Path(owner.folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    encoder = SavedModelEncoder(folder)
+    encoder = SavedModelEncoder(owner.folder, owner)
     encoder.set_weights(weights)
-    weakref.finalize(encoder, shutil.rmtree, folder, ignore_errors=True)
     return encoder
 
 

@@ -96,6 +96,17 @@ class TextModel(keras.Model):
         frozen = [number for number, layer in layers if not layer.trainable]
         return {"name": self.name, "frozen": frozen}
 
+    def frozen_as(self, other: TextModel) -> Self:
+        """This model, with those layers frozen that are frozen in ``other``.
+
+        Args:
+            other: a model of the same layers.
+        """
+        layers = zip(self._flatten_layers(), other._flatten_layers(), strict=True)
+        for own, source in layers:
+            own.trainable = source.trainable
+        return self
+
     @staticmethod
     def _arguments(config: dict[str, Any]) -> dict[str, Any]:
         """The arguments of `__init__`, of their form in a configuration."""

@@ -13,7 +13,7 @@ from usetune.data.tables import read_table
 MOST_TITLES = 50_000
 # Of a table, repeated texts and empty cells too.
 MOST_ROWS = 1_000_000
-# The encoder's memory grows with the square of a text's length.
+# The memory that some encoders take, BERT say, grows with the square of a length.
 MOST_CHARACTERS = 2_000
 
 # The first of these that a table has is taken for the column of its texts.

@@ -1,8 +1,8 @@
 """Semantic search, paraphrases and communities, by the cosine of embeddings.
 
-The definitions are those of the functions of the same names in sentence-transformers
-(``sentence_transformers.util``); where it leaves the order of equal scores open, the
-earlier row comes first.
+The definitions are those of ``semantic_search``, ``paraphrase_mining_embeddings`` and
+``community_detection`` in ``sentence_transformers.util``; where it leaves the order of
+equal scores open, the earlier row comes first.
 """
 
 from typing import Any

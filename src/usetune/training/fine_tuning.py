@@ -134,9 +134,9 @@ def fine_tune(
     Raises:
         ValueError: as `TrainingSet`; if what belongs to a `TrainingSet` is given beside
             one; two sets have one name; ``monitor`` or ``guard`` is not in the history;
-            ``frozen`` matches nothing; the optimizer would also move rows of the table
-            that no text uses; the checkpoint or the log is of another training; or
-            a number of epochs or steps is below 1.
+            ``frozen`` matches nothing, or every layer is frozen; the optimizer would
+            also move rows of the table that no text uses; the checkpoint or the log is
+            of another training; or a number of epochs or steps is below 1.
         OSError: if the checkpoint or the log cannot be written, or there is no room.
 
     Warns:
@@ -169,6 +169,11 @@ def fine_tune(
     strategy = training_strategy()
     with strategy.scope():
         student = encoder.compact(data.texts(evaluators))
+    if not student.trainable_variables:
+        raise ValueError(
+            "encoder must have a layer to train; all are frozen: encoder.trainable = "
+            "True, and frozen= for those that are not to be trained"
+        )
     with _frozen(student, frozen):
         with strategy.scope():
             model = compiled_model(

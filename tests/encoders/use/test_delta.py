@@ -41,7 +41,7 @@ def test_what_was_written(tmp_path, vocabulary):
         ({"tokens": np.array([4])}, "rows must be of float32 and .*'tokens': 1"),
         ({"rows": np.full((2, weights.DIM), np.nan, "f4")}, "rows must be finite"),
         ({"dense/cnn_b": np.ones(3, "f4")}, r"dense/cnn_b must be .*\(2,\).*\(3,\)"),
-        ({"dense/other": np.ones(3, "f4")}, "expected the arrays"),
+        ({"dense/other": np.ones(3, "f4")}, r"expected it also has \['dense/other'\]"),
         ({"tokens": np.array([4, weights.VOCABULARY_SIZE])}, "ids of the vocabulary"),
         ({"tokens": np.array([4, -1])}, "tokens must be ids of the vocabulary"),
         ({"vocabulary": np.array([3, 4, 8])}, "tokens must be ids of the vocabulary"),
