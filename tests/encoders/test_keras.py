@@ -204,8 +204,26 @@ def test_copies_stay_frozen(base, saved):
         assert not other.embedding.trainable and other.projection.trainable
         assert len(other.trainable_variables) == len(encoder.variables) - 1
     for encoder in tiny_bert(), load_encoder(saved):
+        encoder(STRINGS)
         encoder.trainable = False
         assert not copy.deepcopy(encoder).trainable_variables
+
+
+def test_parts_of_bert_stay_frozen_after_a_call():
+    """The first call makes layers without weights, which a fresh model lacks."""
+    encoder = tiny_bert()
+    encoder(STRINGS)
+    last = [layer for layer in encoder._flatten_layers() if layer.weights][-1]
+    last.trainable = False
+    names = [variable.path for variable in encoder.trainable_variables]
+    assert 0 < len(names) < len(encoder.variables)
+    for other in encoder.copy(), pickle.loads(pickle.dumps(encoder)):
+        assert len(other.trainable_variables) == len(names)
+        layers = [layer for layer in other._flatten_layers() if layer.weights]
+        assert [layer.trainable for layer in layers] == [
+            *[True] * (len(layers) - 1),
+            False,
+        ]
 
 
 def test_what_is_frozen_is_not_tuned(base):

@@ -86,13 +86,13 @@ class TextModel(keras.Model):
         frozen = arguments.pop("frozen")
         model = cls(**arguments)
         # A layer comes before those within it, to which its own setting goes, too.
-        for number, layer in enumerate(model._flatten_layers()):
+        for number, layer in enumerate(model._layers_with_weights()):
             layer.trainable = number not in frozen
         return model
 
     def get_config(self) -> dict[str, Any]:
         """Name and frozen layers, see `keras.layers.Layer.get_config`."""
-        layers = enumerate(self._flatten_layers())
+        layers = enumerate(self._layers_with_weights())
         frozen = [number for number, layer in layers if not layer.trainable]
         return {"name": self.name, "frozen": frozen}
 
@@ -102,10 +102,15 @@ class TextModel(keras.Model):
         Args:
             other: a model of the same layers.
         """
-        layers = zip(self._flatten_layers(), other._flatten_layers(), strict=True)
-        for own, source in layers:
+        for own, source in zip(
+            self._layers_with_weights(), other._layers_with_weights(), strict=True
+        ):
             own.trainable = source.trainable
         return self
+
+    def _layers_with_weights(self) -> list[keras.Layer]:
+        # Others may be made in the first call, so that a fresh model has fewer.
+        return [layer for layer in self._flatten_layers() if layer.weights]
 
     @staticmethod
     def _arguments(config: dict[str, Any]) -> dict[str, Any]:
