@@ -4,7 +4,8 @@ Five jobs: a training with a checkpoint, `save` over an older folder, `export`,
 `build_index` and `embed_corpus`. Each call runs in a process of its own that is killed
 by SIGKILL; half of the kills come at any moment, half while files are written. Then
 the same call is made again. Its result must equal the undisturbed one, and no other
-file may lie beside it. ``make kills`` runs it.
+file may lie beside it. ``make kills`` runs it, with RAY_AUTH_MODE=disabled: calls join
+the Ray of another process, whose token they do not have.
 """
 
 import argparse
