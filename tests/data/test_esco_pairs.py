@@ -44,9 +44,9 @@ def occupations():
 def test_label_pairs():
     pairs = positive_pairs_from_occupations(TINY)
     assert pairs.to_numpy().tolist() == [
-        ["data analyst", "analyst", "u:1", "251"],
-        ["coder", "developer", "u:2", "251"],
-        ["painter", "artist", "u:3", "216"],
+        ["data analyst", "analyst", "u:1", "2511", "251"],
+        ["coder", "developer", "u:2", "2512", "251"],
+        ["painter", "artist", "u:3", "2166", "216"],
     ]
     assert counts(pairs) == {
         "labels": 9,

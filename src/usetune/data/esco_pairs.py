@@ -1,6 +1,7 @@
 """Training pairs from ESCO's occupations: positive pairs and scored pairs."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,9 +34,10 @@ def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         DataFrame anchor (a label), positive (the preferred label in the first of the
-        file's languages), occupation (conceptUri) and group (ISCO minor group, three
-        digits), one row for each further label. `counts` has the counts of
-        `occupation_labels`, the labels left out as shared, and the pairs.
+        file's languages), occupation (conceptUri), subgroup (ISCO unit group, four
+        digits) and group (ISCO minor group, three digits), one row for each further
+        label. `counts` has the counts of `occupation_labels`, the labels left out as
+        shared, and the pairs.
     """
     labels = occupation_labels(occupations)
     names = labels[labels["preferred"]].drop_duplicates("conceptUri")
@@ -47,6 +49,7 @@ def positive_pairs_from_occupations(occupations: pd.DataFrame) -> pd.DataFrame:
             "anchor": pairs["text"],
             "positive": pairs["text_name"],
             "occupation": pairs["conceptUri"],
+            "subgroup": pairs["iscoGroup"],
             "group": pairs["iscoGroup"].str[:_MINOR_GROUP_DIGITS],
         }
     )[~pairs["shared"]].reset_index(drop=True)
@@ -100,19 +103,24 @@ def scored_pairs_from_occupations(
         raise ValueError(f"anchors that are no English preferred label: {unknown}")
     generator = np.random.default_rng(seed)
     texts = _texts(occupations)
-    own_texts = dict(list(texts.groupby("conceptUri")[["text", "cosine"]]))
+    own_texts: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for uri, text, cosine in texts[["conceptUri", "text", "cosine"]].to_numpy():
+        own_texts[uri].append((text, cosine))
+    codes = dict(zip(english.index, english["iscoGroup"], strict=True))
+    uris = dict(zip(english.index, english["conceptUri"], strict=True))
     others = _OtherTexts(texts, isco_distance)
     rows, repeated = [], 0
     for anchor in anchors:
-        uri, code = english.loc[anchor, ["conceptUri", "iscoGroup"]]
-        own = own_texts[uri]
-        kept = own[own["text"] != anchor].drop_duplicates("text")
-        # The anchor itself is one of its labels.
+        own = own_texts[uris[anchor]]
+        # The first of each text, but for the anchor itself, which is a label.
+        kept: dict[str, float] = {}
+        for text, cosine in own:
+            kept.setdefault(text, cosine)
+        del kept[anchor]
         repeated += len(own) - len(kept) - 1
         count = unrelated * len(kept)
-        drawn = others.draw(anchor, code, kept["text"], count, generator)
-        related = kept.itertuples(index=False, name=None)
-        rows += [(anchor, *pair) for pair in (*related, *drawn)]
+        drawn = others.draw(anchor, codes[anchor], [*kept], count, generator)
+        rows += [(anchor, *pair) for pair in (*kept.items(), *drawn)]
     table = pd.DataFrame(rows, columns=["base", "ref", "cosine"])
     table["similarity"] = np.asarray(angular_similarity(table["cosine"].to_numpy()))
     numbers = table["cosine"].value_counts().sort_index(ascending=False)
@@ -137,6 +145,19 @@ def _texts(occupations: pd.DataFrame) -> pd.DataFrame:
     return texts[["conceptUri", "iscoGroup", "text", "cosine"]]
 
 
+class _Ring:
+    """Texts in their order, and the place of each."""
+
+    def __init__(self, texts: Collection[str]) -> None:
+        self._texts = np.array(sorted(texts), dtype=object)
+        self._places = {text: place for place, text in enumerate(self._texts)}
+
+    def without(self, texts: Collection[str]) -> np.ndarray:
+        """The others, in their order."""
+        places = [self._places[text] for text in texts if text in self._places]
+        return np.delete(self._texts, places)
+
+
 class _OtherTexts:
     """Draws texts of other occupations for an anchor.
 
@@ -148,13 +169,13 @@ class _OtherTexts:
     def __init__(self, texts: pd.DataFrame, isco_distance: bool) -> None:
         self._isco_distance = isco_distance
         self._texts = texts[["text", "iscoGroup"]].drop_duplicates()
-        self._rings: dict[tuple[str, str | None], pd.Index] = {}
+        self._rings: dict[tuple[str, str | None], _Ring] = {}
 
     def draw(
         self,
         anchor: str,
         code: str,
-        own: Sequence[str],
+        own: Collection[str],
         count: int,
         generator: np.random.Generator,
     ) -> list[tuple[str, float]]:
@@ -171,7 +192,7 @@ class _OtherTexts:
             ValueError: if there are fewer texts.
         """
         classes = [
-            (ring.drop([*own, anchor], errors="ignore"), cosine)
+            (ring.without([*own, anchor]), cosine)
             for ring, cosine in self._classes(code)
         ]
         available = sum(len(texts) for texts, _ in classes)
@@ -190,7 +211,7 @@ class _OtherTexts:
             drawn += [(ref, cosine) for ref in refs]
         return drawn
 
-    def _classes(self, code: str) -> list[tuple[pd.Index, float]]:
+    def _classes(self, code: str) -> list[tuple[_Ring, float]]:
         """The texts at each distance that is drawn from, with their cosine."""
         if not self._isco_distance:
             return [(self._ring("", code[:_RELATED_DIGITS]), COSINE_UNRELATED)]
@@ -200,16 +221,15 @@ class _OtherTexts:
             for outer, inner in zip(prefixes, [*prefixes[1:], None], strict=True)
         ]
 
-    def _ring(self, outer: str, inner: str | None) -> pd.Index:
-        """Sorted texts that occur under one ISCO prefix and nowhere under another."""
+    def _ring(self, outer: str, inner: str | None) -> _Ring:
+        """Texts that occur under one ISCO prefix and nowhere under another."""
         if (outer, inner) not in self._rings:
             within = self._under(outer)
             if inner is not None:
-                within = within.drop(self._under(inner), errors="ignore")
-            self._rings[outer, inner] = within
+                within -= self._under(inner)
+            self._rings[outer, inner] = _Ring(within)
         return self._rings[outer, inner]
 
-    def _under(self, prefix: str) -> pd.Index:
+    def _under(self, prefix: str) -> set[str]:
         within = self._texts["iscoGroup"].str.startswith(prefix)
-        texts = self._texts.loc[within, "text"].to_numpy(dtype=object)
-        return pd.Index(np.unique(texts), dtype=object)
+        return {*self._texts.loc[within, "text"]}

@@ -15,8 +15,10 @@ from usetune.data.counts import with_counts
 
 # A table of concepts, and what was counted while it was read.
 _Read = tuple[pd.DataFrame, dict[str, int]]
-_COLUMNS = ["concept", "group", "positive", "anchor"]
+_COLUMNS = ["anchor", "positive", "concept", "subgroup", "group"]
 _PHENOTYPIC_ABNORMALITY = "HP:0000118"
+# Characters of a category of ICD-10-CM: A00 is that of A00.1.
+_CATEGORY = 3
 _EXACT_SYNONYM = re.compile('"([^"]*)" EXACT ')
 
 
@@ -29,15 +31,16 @@ def load_terminology(name: str) -> pd.DataFrame:
 
     Args:
         name: "icd10cm", diagnoses of ICD-10-CM: inclusion terms with the title of their
-            code; groups are the sections (``A00-A09``). "hpo", signs and symptoms of
-            the Human Phenotype Ontology: exact synonyms with the name of their term;
-            groups are the terms two below "Phenotypic abnormality", along the first
-            parent of each. It needs ``pip install usetune[hpo]``.
+            code; subgroups are the categories (``A00``), groups the sections
+            (``A00-A09``). "hpo", signs and symptoms of the Human Phenotype Ontology:
+            exact synonyms with the name of their term; subgroups are the terms of one
+            first parent, groups the terms two below "Phenotypic abnormality", along the
+            first parent of each. It needs ``pip install usetune[hpo]``.
 
     Returns:
         DataFrame anchor (the other name), positive (the name), concept (code or id of
-        the term) and group. `counts` has the concepts, what was left out and why, and
-        the pairs; ``attrs["source"]`` names the terminology and its release.
+        the term), subgroup and group. `counts` has the concepts, what was left out and
+        why, and the pairs; ``attrs["source"]`` names the terminology and its release.
 
     Raises:
         ValueError: for an unknown name, or if the file has another SHA-256.
@@ -54,8 +57,7 @@ def load_terminology(name: str) -> pd.DataFrame:
     others = others.drop_duplicates(["anchor", "positive"])
     shared = others["anchor"].duplicated(keep=False)
     shared |= others["anchor"].isin(concepts["positive"])
-    pairs = others.loc[~shared, ["anchor", "positive", "concept", "group"]]
-    pairs = pairs.reset_index(drop=True)
+    pairs = others.loc[~shared, _COLUMNS].reset_index(drop=True)
     pairs.attrs["source"] = terminology.source
     return with_counts(
         pairs,
@@ -73,10 +75,11 @@ def _read_icd10cm(path: Path) -> _Read:
     """The codes of the tabular list, an XML file."""
     rows = [
         (
-            code.findtext("name"),
-            section.get("id"),
-            code.findtext("desc", "").strip(),
             [(note.text or "").strip() for note in code.findall("inclusionTerm/note")],
+            code.findtext("desc", "").strip(),
+            code.findtext("name"),
+            code.findtext("name", "")[:_CATEGORY],
+            section.get("id"),
         )
         for section in ElementTree.parse(path).iter("section")
         for code in section.iter("diag")
@@ -104,7 +107,9 @@ def _read_hpo(path: Path) -> _Read:
             group = line_of_descent[top : top + 3][-1]
             synonyms = map(_EXACT_SYNONYM.match, tags["synonym"])
             exact = [synonym[1] for synonym in synonyms if synonym]
-            rows.append((term, terms[group]["name"][0], tags["name"][0], exact))
+            parent = line_of_descent[top:][-2:][0]
+            families = [terms[each]["name"][0] for each in (parent, group)]
+            rows.append((exact, tags["name"][0], term, *families))
     obsolete = sum("is_obsolete" in tags for tags in terms.values())
     return pd.DataFrame(rows, columns=_COLUMNS), {
         "terms": len(terms),

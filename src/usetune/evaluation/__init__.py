@@ -18,6 +18,7 @@ from usetune.evaluation.pairs import (
     TripletEvaluator,
 )
 from usetune.evaluation.ranking import relevant_ranks, retrieval_metrics
+from usetune.evaluation.relevance import graded_relevance
 from usetune.evaluation.retrieval import RetrievalEvaluator
 from usetune.evaluation.scores import Scores
 from usetune.evaluation.sts import STSEvaluator, STSScores, sts_benchmark
@@ -35,6 +36,7 @@ __all__ = [
     "SimilarityEvaluator",
     "TripletEvaluator",
     "PairScores",
+    "graded_relevance",
     "relevant_ranks",
     "retrieval_metrics",
     "size_table",
