@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from usetune.plots.drawing import AS_TEXT, add_legend, axes, check_table, write
+from usetune.plots.drawing import COLORS, add_legend, as_text, axes, check_table, write
 
 
 def plot_association(
@@ -14,6 +14,9 @@ def plot_association(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw each title's association before and after, two dots joined by a line.
+
+    No line marks zero, which has no meaning of its own (`usetune.bias`): titles are
+    read against each other.
 
     Args:
         table: as `usetune.bias.compare_associations` returns; drawn from the smallest
@@ -32,15 +35,15 @@ def plot_association(
     ax = axes(ax, 6.5, 1.5 + 0.22 * len(table))
     table = table.sort_values("base", kind="stable")
     places = np.arange(len(table))
-    ax.hlines(places, table["base"], table["tuned"], color="C0", alpha=0.5, zorder=1)
-    ax.axvline(0, color="black", lw=0.8, linestyle="--")
+    color = COLORS[0]
+    ax.hlines(places, table["base"], table["tuned"], color=color, alpha=0.5, zorder=1)
     base, tuned = names
     dots = [
-        ax.scatter(table["base"], places, c="white", ec="C0", label=base, zorder=2),
-        ax.scatter(table["tuned"], places, c="C0", ec="C0", label=tuned, zorder=2),
+        ax.scatter(table["base"], places, c="white", ec=color, label=base, zorder=2),
+        ax.scatter(table["tuned"], places, c=color, ec=color, label=tuned, zorder=2),
     ]
-    ax.set_yticks(places, table["title"], **AS_TEXT)
-    xlabel = "← nearer to male     association     nearer to female →"
+    ax.set_yticks(places, table["title"], **as_text(table["title"]))
+    xlabel = "← more towards male   association   more towards female →"
     write(ax, title=title, xlabel=xlabel)
     ax.grid(axis="x", alpha=0.3)
     add_legend(ax, dots)

@@ -2,11 +2,19 @@
 
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from usetune.plots.drawing import add_legend, axes, check_table, write
+from usetune.plots.drawing import (
+    COLORS,
+    add_legend,
+    axes,
+    check_table,
+    label_points,
+    write,
+)
 
 
 def plot_sizes(
@@ -34,9 +42,9 @@ def plot_sizes(
     """
     table = check_table(table, "table", ["dim", "bytes", metric], ["precision", group])
     ax = axes(ax, 8, 4.5)
-    colors = {name: f"C{i}" for i, name in enumerate(table["precision"].unique())}
+    colors = dict(zip(table["precision"].unique(), cycle(COLORS), strict=False))
     parts = table.groupby(group, sort=False) if group else [("", table)]
-    drawn = []
+    drawn, places, numbers, inks = [], [], [], []
     for (name, part), style in zip(parts, cycle(("-", "--", ":", "-.")), strict=False):
         for precision, line in part.groupby("precision", sort=False):
             line = line.sort_values("bytes")
@@ -49,19 +57,16 @@ def plot_sizes(
                 color=color,
                 label=f"{precision} ({name})" if group else precision,
             )
-            for _, point in line.iterrows():
-                ax.annotate(
-                    f"{point['dim']}",
-                    (point["bytes"], point[metric]),
-                    xytext=(3, -10),
-                    textcoords="offset points",
-                    fontsize=7,
-                    color=color,
-                )
+            places += line[["bytes", metric]].to_numpy().tolist()
+            numbers += line["dim"].astype(str).tolist()
+            inks += [color] * len(line)
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter(ScalarFormatter())
     write(ax, xlabel="bytes per embedding", ylabel=metric)
     ax.grid(alpha=0.3)
-    # Beside the picture: points lie in all of its corners.
-    add_legend(ax, drawn, loc="center left", bbox_to_anchor=(1, 0.5))
+    # Below the picture: points lie in all of its corners.
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+    columns = table[group].nunique() if group else 3
+    add_legend(ax, drawn, ncols=columns, **below)
+    label_points(ax, np.array(places), numbers, inks)
     return ax

@@ -13,7 +13,15 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from usetune.plots.drawing import AS_TEXT, add_legend, axes, finite, shown, write
+from usetune.plots.drawing import (
+    COLORS,
+    add_legend,
+    axes,
+    finite,
+    label_points,
+    shown,
+    write,
+)
 
 METHODS = ("pca", "tsne")
 # So many colours can be told apart.
@@ -89,7 +97,8 @@ def plot_map(
     points = finite("points", points)
     ax = axes(ax, 8, 5.5)
     rows = [] if texts is None else spread(points, max_labels)
-    _legend(ax, _draw(ax, points, groups, texts, rows, title))
+    _legend(ax, _draw(ax, points, groups, texts, title))
+    _write_texts(ax, points, texts, rows)
     return ax
 
 
@@ -128,13 +137,15 @@ def plot_map_comparison(
             "base and tuned must be maps of the same texts. "
             f"Received: shapes {base.shape} and {tuned.shape}"
         )
-    _, pair = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
+    _, pair = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     rows = [] if texts is None else spread(base, max_labels)
     turn, _ = orthogonal_procrustes(_centred(tuned), _centred(base))
     maps = base, _centred(tuned) @ turn
     for ax, points, title in zip(pair, maps, titles, strict=True):
-        drawn = _draw(ax, points, groups, texts, rows, title)
+        drawn = _draw(ax, points, groups, texts, title)
     _legend(pair[1], drawn)
+    for ax, points in zip(pair, maps, strict=True):
+        _write_texts(ax, points, texts, rows)
     return pair
 
 
@@ -163,7 +174,6 @@ def _draw(
     points: np.ndarray,
     groups: Sequence,
     texts: Sequence[str] | None,
-    rows: Sequence[int],
     title: str,
 ) -> list[PathCollection]:
     """Draw a map without its legend; the dots of each group."""
@@ -184,27 +194,26 @@ def _draw(
     dots = []
     for number, name in enumerate(names):
         x, y = points[numbers == number].T
-        color = f"C{number}"
+        color = COLORS[number]
         dots.append(ax.scatter(x, y, size, color, alpha=0.7, lw=0, label=name))
-    middle, labels = np.mean(ax.get_xlim()), shown([] if texts is None else texts)
-    for row in rows:
-        # Towards the middle, so that labels stay within the picture.
-        side = -1 if points[row, 0] > middle else 1
-        ax.plot(*points[row], "o", ms=5, mfc="none", mec="black", mew=0.8)
-        ax.annotate(
-            textwrap.shorten(labels[row], _LABEL_WIDTH, placeholder=" …"),
-            points[row],
-            xytext=(4 * side, 4),
-            textcoords="offset points",
-            ha="right" if side < 0 else "left",
-            fontsize=8,
-            bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.5},
-            **AS_TEXT,
-        )
     ax.set_aspect("equal", adjustable="datalim")
     ax.set(xticks=[], yticks=[])
     write(ax, title=title)
     return dots
+
+
+def _write_texts(
+    ax: Axes, points: np.ndarray, texts: Sequence[str] | None, rows: Sequence[int]
+) -> None:
+    """Circle a few points of a map, and write what they are."""
+    if texts is None or not rows:
+        return
+    chosen, labels = points[rows], shown(texts)
+    ax.plot(*chosen.T, "o", ms=5, mfc="none", mec="black", mew=0.8)
+    short = (
+        textwrap.shorten(labels[row], _LABEL_WIDTH, placeholder=" …") for row in rows
+    )
+    label_points(ax, chosen, short, ["black"] * len(rows))
 
 
 def _legend(ax: Axes, dots: list[PathCollection]) -> None:

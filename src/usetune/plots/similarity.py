@@ -7,7 +7,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from usetune.plots.drawing import AS_TEXT, axes, finite, shown, write
+from usetune.plots.drawing import as_text, axes, finite, shown, write
 from usetune.similarity import unit_length
 
 # Cells carry their value up to so many labels.
@@ -29,7 +29,8 @@ def plot_similarity(
     has the colour of 0. Up to 15 labels, each cell carries its value.
 
     Args:
-        labels: n names.
+        labels: n names, in any script: fonts with the characters are looked for, first
+            that of the extra ``fonts``, then among those that are installed.
         features: float array (n, dim), of any length.
         rotation: of the labels below, in degrees.
         title: above the heatmap.
@@ -42,6 +43,9 @@ def plot_similarity(
     Raises:
         ValueError: if ``labels`` and ``features`` do not fit, or a number is not
             finite.
+
+    Warns:
+        UserWarning: naming the characters that no font has.
     """
     features = finite("features", features)
     if features.ndim != 2 or len(labels) != len(features):
@@ -53,12 +57,11 @@ def plot_similarity(
     unit = np.asarray(unit_length(features))
     cosines = unit @ unit.T
     names, few = shown(labels), len(labels) <= _MOST_ANNOTATED
-    # seaborn measures labels before they can be declared to be text.
-    escaped = [name.replace("$", r"\$") for name in names]
     sns.heatmap(
         cosines,
-        xticklabels=escaped,
-        yticklabels=escaped,
+        # seaborn would read formulas in labels; they are written below.
+        xticklabels=False,
+        yticklabels=False,
         vmin=0,
         vmax=1,
         cmap="YlOrRd",
@@ -70,8 +73,9 @@ def plot_similarity(
         cbar_kws={"label": "cosine similarity", "fraction": 0.046, "pad": 0.03},
         ax=ax,
     )
-    ax.set_xticklabels(names, rotation=rotation, **AS_TEXT)
-    ax.set_yticklabels(names, rotation=0, **AS_TEXT)
+    places, settings = np.arange(len(names)) + 0.5, as_text(names)
+    ax.set_xticks(places, names, rotation=rotation, **settings)
+    ax.set_yticks(places, names, rotation=0, **settings)
     write(ax, title=title)
     return ax
 

@@ -6,9 +6,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from usetune.plots.drawing import AS_TEXT, add_legend, axes, check_table, write
+from usetune.plots.drawing import (
+    COLORS,
+    add_legend,
+    as_text,
+    axes,
+    check_table,
+    label_points,
+    write,
+)
+
+# Lines are told apart in print as well.
+_MARKERS = "osD^v"
 
 
 def plot_curves(
@@ -51,7 +63,8 @@ def plot_trade_off(
 
     Args:
         points: one row for each point, with the columns ``x``, ``y`` and ``label``.
-            Columns ``{y}_low`` and ``{y}_high``, where there are, are drawn as bars.
+            Columns ``{y}_low`` and ``{y}_high``, where there are, are drawn as bars,
+            but for rows where they are NaN.
         x: column of the horizontal axis.
         y: column of the vertical axis.
         label: column of the numbers written beside the points.
@@ -67,23 +80,22 @@ def plot_trade_off(
     points = check_table(points, "points", [x, y, label], [group])
     ax = axes(ax, 6.5, 4.5)
     lines = points.groupby(group, sort=False) if group else [(None, points)]
-    ends, drawn = [f"{y}_low", f"{y}_high"], []
+    drawn: list[Line2D] = []
+    inks, ends = [], [f"{y}_low", f"{y}_high"]
     for name, line in lines:
-        drawn += ax.plot(line[x], line[y], marker="o", label=name)
+        marker = _MARKERS[len(drawn) % len(_MARKERS)]
+        drawn += ax.plot(line[x], line[y], marker=marker, label=name)
+        color = drawn[-1].get_color()
+        inks += [color] * len(line)
         if {*ends} <= {*points.columns}:
             low, high = (line[end] for end in ends)
-            ax.vlines(line[x], low, high, color=drawn[-1].get_color(), alpha=0.4)
-        for row in line.to_dict("records"):
-            ax.annotate(
-                f"{row[label]:g}",
-                (row[x], row[y]),
-                xytext=(4, 4),
-                textcoords="offset points",
-                fontsize=8,
-            )
+            ax.vlines(line[x], low, high, color=color, alpha=0.4)
     write(ax, xlabel=x, ylabel=y)
     if group:
         add_legend(ax, drawn, title=group)
+    in_order = pd.concat([line for _, line in lines])
+    numbers = [f"{number:g}" for number in in_order[label]]
+    label_points(ax, in_order[[x, y]].to_numpy(), numbers, inks)
     return ax
 
 
@@ -130,16 +142,17 @@ def plot_runs(
     for ax, metric in zip(row, metrics, strict=True):
         ax.axvline(base[metric], color="black", linestyle="--", label="base")
         for place, ((own, _), line) in zip(places, lines, strict=True):
-            color = f"C{groups.index(own)}"
+            color = COLORS[groups.index(own) % len(COLORS)]
             values = line[metric]
             ax.plot(values, [place] * len(line), "o", color=color, alpha=0.5)
             ax.vlines(values.mean(), place - 0.35, place + 0.35, color=color, lw=3)
         write(ax, xlabel=metric)
         ax.grid(axis="x", alpha=0.3)
-    row[0].set_yticks(places, [key[1] for key, _ in lines], **AS_TEXT)
+    own_names = [key[1] for key, _ in lines]
+    row[0].set_yticks(places, own_names, **as_text(own_names))
     row[0].invert_yaxis()
     dots = [
-        row[-1].plot([], [], "o", color=f"C{number}", label=own)[0]
+        row[-1].plot([], [], "o", color=COLORS[number % len(COLORS)], label=own)[0]
         for number, own in enumerate(groups)
     ]
     add_legend(row[-1], dots, loc="center left", bbox_to_anchor=(1, 0.5))
