@@ -52,7 +52,9 @@ def load(domain: str) -> pd.DataFrame:
     return load_terminology(domain)
 
 
-def search_of_siblings(pairs: pd.DataFrame, held_out: pd.DataFrame):
+def search_of_siblings(
+    pairs: pd.DataFrame, held_out: pd.DataFrame
+) -> RetrievalEvaluator:
     """Names of the groups that were held out search the other names."""
     names = pairs.drop_duplicates("positive").set_index("positive", drop=False)
     queries = names.loc[held_out["positive"].unique()]

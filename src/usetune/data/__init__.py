@@ -23,6 +23,7 @@ from usetune.data.esco_pairs import (
 from usetune.data.mining import mine_hard_negatives
 from usetune.data.mining_limits import MiningLimits
 from usetune.data.pairs import load_pairs
+from usetune.data.siblings import sibling_pairs
 from usetune.data.sources import shipped
 from usetune.data.splits import check_leaks, split_pairs
 from usetune.data.sts import load_sts
@@ -41,6 +42,7 @@ __all__ = [
     "positive_pairs_from_classes",
     "positive_pairs_from_labelled",
     "triplets_from_classes",
+    "sibling_pairs",
     "split_pairs",
     "check_leaks",
     "mine_hard_negatives",
