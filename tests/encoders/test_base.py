@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from tests.conftest import TEXTS
 from tests.fakes.tiny_bert import tiny_bert
 from usetune.encoders import strings
 from usetune.encoders import text_model as module
@@ -118,6 +119,16 @@ def test_predict_agrees_with_encode(base):
     )
 
 
+def test_predict_takes_a_column_of_texts(tiny):
+    expected = tiny.encode(TEXTS)
+    column = np.array(TEXTS, object)[:, None]
+    for texts in column, column.astype(str), tf.constant(column):
+        found = tiny.predict(texts, verbose=0)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"\(batch, 1\). Received: \(4, 2\)"):
+        tiny.predict(np.full((4, 2), "a"), verbose=0)
+
+
 def test_progress_bar_on_long_work_only(base, monkeypatch, capfd):
     base.encode(["short"])
     assert capfd.readouterr().err == ""
@@ -198,13 +209,17 @@ def test_export_does_not_overwrite(small, tmp_path):
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_only_saved_models_are_exported(tiny, tmp_path):
+def test_only_saved_models_are_exported(tiny, tmp_path, capsys):
     for format in ("onnx", "tf_saved_models"):
         with pytest.raises(ValueError, match=f"'tf_saved_model'. Received: '{format}'"):
             tiny.export(tmp_path / "exported", format=format)
     assert not [*tmp_path.iterdir()]
-    tiny.export(tmp_path / "exported", format="tf_saved_model")
-    assert (tmp_path / "exported" / "saved_model.pb").is_file()
+    for verbose in (None, False, True):
+        folder = tmp_path / f"exported {verbose}"
+        tiny.export(folder, format="tf_saved_model", verbose=verbose)
+        assert (folder / "saved_model.pb").is_file()
+        said = f"Saved artifact at '{folder}'.\n" if verbose else ""
+        assert capsys.readouterr().out == said
 
 
 def test_copy_is_independent(small):

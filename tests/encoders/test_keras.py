@@ -209,6 +209,44 @@ def test_copies_stay_frozen(base, saved):
         assert not copy.deepcopy(encoder).trainable_variables
 
 
+def test_copies_of_what_has_no_configuration_stay_frozen(saved):
+    encoder = load_encoder(saved)
+    encoder.trainable = False
+    cut = load_encoder(saved).truncate(5)
+    cut.trainable = False
+    # Keras asks the outer layer first.
+    cut.encoder.trainable = True
+    for own in encoder, cut:
+        for other in pickle.loads(pickle.dumps(own)), copy.deepcopy(own), own.copy():
+            assert not other.trainable and not other.trainable_variables
+    for other in cut.compact(TEXTS), cut.compact(TEXTS).expand(cut):
+        assert not other.trainable and other.encoder.trainable
+
+
+def test_an_encoder_in_two_places_is_copied_once():
+    encoder = TinyEncoder()
+    one, cut, two = copy.deepcopy([encoder, encoder.truncate(5), encoder])
+    assert one is two is cut.encoder and one is not encoder
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_weights_of_another_vocabulary_are_refused(base, tmp_path):
+    one, two = base.compact(["a", "b"]), base.compact(["a", "c"])
+    assert one.embedding.table.shape == two.embedding.table.shape
+    model = functional(one)
+    one.save_weights(tmp_path / "one.weights.h5")
+    model.save_weights(tmp_path / "model.weights.h5")
+    rows = two.embedding.table.numpy()
+    for own, name in (two, "one"), (functional(two), "model"):
+        with pytest.raises(ValueError, match="another vocabulary than the 4 tok"):
+            own.load_weights(tmp_path / f"{name}.weights.h5")
+        np.testing.assert_array_equal(two.embedding.table, rows)
+    again = base.compact(["b", "a"])
+    again.embedding.table.assign(0 * again.embedding.table.value)
+    again.load_weights(tmp_path / "one.weights.h5")
+    np.testing.assert_array_equal(again.encode(["a", "b"]), one.encode(["a", "b"]))
+
+
 def test_parts_of_bert_stay_frozen_after_a_call():
     """The first call makes layers without weights, which a fresh model lacks."""
     encoder = tiny_bert()

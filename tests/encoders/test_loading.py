@@ -179,6 +179,9 @@ def test_a_saved_model_without_direction_is_refused_by_text(tmp_path, value):
     for kind in (encoder, encoder.truncate(1)):
         with pytest.raises(ValueError, match="model must give finite .* 'odd', and"):
             kind.encode(["even", "odd"])
+        for call in (kind, lambda x, kind=kind: kind.predict(x, verbose=0)):
+            with pytest.raises(ValueError, match="finite .* for row 1, and for 0 more"):
+                call(tf.constant(["even", "odd"]))
 
 
 class Archive(http.server.BaseHTTPRequestHandler):
@@ -343,6 +346,15 @@ def test_a_slow_server_is_given_up(server, pace, monkeypatch, tmp_path):
         load_encoder(server.url)
     assert time.monotonic() - start < 5
     assert [*(tmp_path / "cache").iterdir()] == []
+
+
+@pytest.mark.parametrize("seconds", ["abc", "0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_none_is_refused_by_name(server, seconds, monkeypatch):
+    monkeypatch.setenv("USETUNE_TIMEOUT", seconds)
+    message = f"variable USETUNE_TIMEOUT must be .* seconds .*Received: '{seconds}'"
+    with pytest.raises(OSError, match=message):
+        load_encoder(server.url)
+    assert not server.requested
 
 
 def test_kaggle_handle(monkeypatch, exported):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
 import shutil
 import tarfile
@@ -53,7 +54,7 @@ def download_archive(url: str) -> str:
 
 def _download(url: str, folder: Path) -> None:
     url += ("&" if urlsplit(url).query else "?") + "tf-hub-format=compressed"
-    timeout = float(os.environ.get("USETUNE_TIMEOUT", _TIMEOUT))
+    timeout = _timeout()
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:
             _unpack(_Impatient(response, timeout), folder)
@@ -65,6 +66,21 @@ def _download(url: str, folder: Path) -> None:
             f"the server was silent or too slow for {timeout:g} seconds; the "
             "environment variable USETUNE_TIMEOUT sets another number"
         ) from error
+
+
+def _timeout() -> float:
+    """Seconds that a server may be silent for."""
+    given = os.environ.get("USETUNE_TIMEOUT") or str(_TIMEOUT)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError(
+            "the environment variable USETUNE_TIMEOUT must be a number of seconds "
+            f"above 0, such as {_TIMEOUT:g}. Received: {given!r}"
+        )
+    return seconds
 
 
 class _Impatient:

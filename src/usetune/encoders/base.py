@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Encoder(TextModel):
         """An independent encoder with the same weights."""
         raise NotImplementedError
 
-    def __deepcopy__(self, _: dict[int, Any]) -> Encoder:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Encoder:
         return self.copy()
 
     def truncate(self, dim: int) -> Encoder:
@@ -175,7 +176,7 @@ class ProjectedEncoder(Encoder):
 
     def compact(self, texts: Sequence[str]) -> ProjectedEncoder:
         """A copy of the encoder as small as ``texts`` allow, behind the same map."""
-        return ProjectedEncoder(self.encoder.compact(texts), self.matrix)
+        return self._around(self.encoder.compact(texts))
 
     def expand(self, base: ProjectedEncoder) -> ProjectedEncoder:
         """The full encoder with the weights of this compact one, see `Encoder.expand`.
@@ -183,7 +184,7 @@ class ProjectedEncoder(Encoder):
         Args:
             base: the projected encoder that `compact` was called on.
         """
-        return ProjectedEncoder(self.encoder.expand(base.encoder), self.matrix)
+        return self._around(self.encoder.expand(base.encoder))
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -201,7 +202,9 @@ class ProjectedEncoder(Encoder):
     def _check_texts(self, texts: list[bytes]) -> None:
         self.encoder._check_texts(texts)
 
-    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
+    def _check_embeddings(
+        self, embeddings: np.ndarray, texts: Sequence[bytes] = ()
+    ) -> None:
         self.encoder._check_embeddings(embeddings, texts)
 
     def get_config(self) -> dict[str, Any]:
@@ -225,7 +228,16 @@ class ProjectedEncoder(Encoder):
 
     def copy(self) -> ProjectedEncoder:
         """An independent encoder with the same weights and map."""
-        return ProjectedEncoder(self.encoder.copy(), self.matrix)
+        return self._around(self.encoder.copy())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ProjectedEncoder:
+        # What else is copied may hold the encoder behind, too.
+        return self._around(deepcopy(self.encoder, memo))
+
+    def _around(self, encoder: Encoder) -> ProjectedEncoder:
+        """The same map around a copy of the encoder behind, frozen as this one is."""
+        projected = ProjectedEncoder(encoder, self.matrix)
+        return projected.freeze_layers(self.frozen_layers())
 
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save the encoder behind it as a folder in a folder, and the matrix beside it.

@@ -24,11 +24,16 @@ def with_weights(
 
 
 def unpickled(
-    kind: type[keras.Model], function: Callable[..., Any], arguments: tuple[Any, ...]
+    kind: type[keras.Model],
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    frozen: list[int],
 ) -> keras.Model:
-    """Make a model by a function; in a forked process, a hollow one.
+    """Make a model by a function, and freeze layers; in a forked process, a hollow one.
 
     A pool waits for ever for a worker that fails to unpickle its task. Of a hollow
     model, `encode` fails, and says why.
     """
-    return object.__new__(kind) if is_forked() else function(*arguments)
+    if is_forked():
+        return object.__new__(kind)
+    return function(*arguments).freeze_layers(frozen)

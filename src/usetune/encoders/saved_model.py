@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ class SavedModelEncoder(Encoder):
 
     Keras 3 refuses ``hub.KerasLayer``; this wraps what `tensorflow_hub.load` returns
     and tracks its variables, so that Keras trains them. Embeddings of another length
-    than 1 are divided by their length; `encode` refuses those that are zero or not
-    finite.
+    than 1 are divided by their length. Those that are zero or not finite are refused
+    by `encode`, by `predict`, and in a call outside of a graph.
 
     Args:
         folder: the SavedModel. It must be callable on a string tensor (batch,) and
@@ -76,15 +77,30 @@ class SavedModelEncoder(Encoder):
         embeddings = tf.cast(self.resources[0](texts), tf.float32)
         return unit_length(embeddings)
 
-    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
+    def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `TextModel.__call__`; outside of a graph, the embeddings are checked.
+
+        Raises:
+            ValueError: if one is zero or not finite.
+        """
+        embeddings = super().__call__(texts, *args, **kwargs)
+        if isinstance(embeddings, tf.Tensor) and tf.executing_eagerly():
+            self._check_embeddings(embeddings.numpy())
+        return embeddings
+
+    def _check_embeddings(
+        self, embeddings: np.ndarray, texts: Sequence[bytes] = ()
+    ) -> None:
         length = np.linalg.norm(embeddings, axis=1)
         # Written so that NaN is at fault.
         faulty = np.flatnonzero(~(abs(length - 1) < _TOLERANCE))
         if faulty.size:
+            first = faulty[0]
+            text = f"{texts[first].decode()!r:.80}" if texts else f"row {first}"
             raise ValueError(
                 f"{self.folder} must give finite embeddings that are not zero. "
-                f"Received: another one for {texts[faulty[0]].decode()!r:.80}, and for "
-                f"{faulty.size - 1} more of {len(texts)} texts"
+                f"Received: another one for {text}, and for {faulty.size - 1} more of "
+                f"{len(embeddings)} texts"
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -114,7 +130,7 @@ class SavedModelEncoder(Encoder):
         copy = SavedModelEncoder(self.folder, self.owner)
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)
-        return copy.frozen_as(self)
+        return copy.freeze_layers(self.frozen_layers())
 
 
 class _Temporary:

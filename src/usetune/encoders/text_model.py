@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -84,28 +84,26 @@ class TextModel(keras.Model):
         """Make a model of what `get_config` gave; its weights are others."""
         arguments = cls._arguments(dict(config))
         frozen = arguments.pop("frozen")
-        model = cls(**arguments)
-        # A layer comes before those within it, to which its own setting goes, too.
-        for number, layer in enumerate(model._layers_with_weights()):
-            layer.trainable = number not in frozen
-        return model
+        return cls(**arguments).freeze_layers(frozen)
 
     def get_config(self) -> dict[str, Any]:
         """Name and frozen layers, see `keras.layers.Layer.get_config`."""
-        layers = enumerate(self._layers_with_weights())
-        frozen = [number for number, layer in layers if not layer.trainable]
-        return {"name": self.name, "frozen": frozen}
+        return {"name": self.name, "frozen": self.frozen_layers()}
 
-    def frozen_as(self, other: TextModel) -> Self:
-        """This model, with those layers frozen that are frozen in ``other``.
+    def frozen_layers(self) -> list[int]:
+        """Numbers of the layers that are frozen, among those with weights."""
+        layers = enumerate(self._layers_with_weights())
+        return [number for number, layer in layers if not layer.trainable]
+
+    def freeze_layers(self, numbers: Collection[int]) -> Self:
+        """This model, with those of its layers frozen, and no others.
 
         Args:
-            other: a model of the same layers.
+            numbers: as `frozen_layers` gives them, of a model of the same layers.
         """
-        for own, source in zip(
-            self._layers_with_weights(), other._layers_with_weights(), strict=True
-        ):
-            own.trainable = source.trainable
+        # A layer comes before those within it, to which its own setting goes, too.
+        for number, layer in enumerate(self._layers_with_weights()):
+            layer.trainable = number not in numbers
         return self
 
     def _layers_with_weights(self) -> list[keras.Layer]:
@@ -118,7 +116,8 @@ class TextModel(keras.Model):
         return config
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
-        return unpickled, (type(self), *self.__reduce__())
+        function, arguments = self.__reduce__()
+        return unpickled, (type(self), function, arguments, self.frozen_layers())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keras' own containers, which its layers make of others, have no pickle.
@@ -240,8 +239,15 @@ class TextModel(keras.Model):
     def _check_texts(self, texts: list[bytes]) -> None:
         """Warn of texts that the encoder does not read as they are."""
 
-    def _check_embeddings(self, embeddings: np.ndarray, texts: list[bytes]) -> None:
-        """Refuse what is not of unit length, where code of others has made it."""
+    def _check_embeddings(
+        self, embeddings: np.ndarray, texts: Sequence[bytes] = ()
+    ) -> None:
+        """Refuse what is not of unit length, where code of others has made it.
+
+        Args:
+            embeddings: (n, dim).
+            texts: theirs, for the error; without them it names the row.
+        """
 
     # Keras converts `call` neither in training nor in exports. Here, one conversion of
     # many failed with "'TfMethodTarget' object is not callable" (TensorFlow 2.21).
@@ -250,13 +256,25 @@ class TextModel(keras.Model):
         return self(texts)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
-        """`keras.Model.predict` that also takes what `encode` takes, but one text."""
-        check_process()
-        if not isinstance(x, (tf.Tensor, tf.data.Dataset)):
-            x = tf.constant(utf8(x), dtype=tf.string)
-        return super().predict(x, *args, **kwargs)
+        """`keras.Model.predict` that also takes what `encode` takes, but one text.
 
-    def export(self, filepath: str | Path, format: str = "tf_saved_model") -> None:
+        Arrays and tensors may have the shape (n, 1), too.
+        """
+        check_process()
+        if isinstance(x, np.ndarray):
+            x = one_axis(x)
+        elif not isinstance(x, (tf.Tensor, tf.data.Dataset)):
+            x = tf.constant(utf8(x), dtype=tf.string)
+        embeddings = super().predict(x, *args, **kwargs)
+        self._check_embeddings(embeddings)
+        return embeddings
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+    ) -> None:
         """Export as a reusable TF2 SavedModel folder, as the original on TF Hub is one.
 
         `tensorflow_hub.load` gives a function of ``inputs``, strings (), (batch,) or
@@ -269,6 +287,7 @@ class TextModel(keras.Model):
         Args:
             filepath: the folder to create.
             format: "tf_saved_model"; other formats of Keras hold no strings.
+            verbose: say where it was saved; unlike Keras' own, None does not.
 
         Raises:
             FileExistsError: if ``filepath`` exists and is not an empty folder.
@@ -279,3 +298,5 @@ class TextModel(keras.Model):
         check_new(filepath)
         with replacing(filepath) as temporary:
             write_saved_model(self, self.resources, temporary)
+        if verbose:
+            tqdm.write(f"Saved artifact at '{filepath}'.")

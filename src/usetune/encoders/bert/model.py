@@ -176,7 +176,7 @@ class TransformerEncoder(Encoder):
         )
         for source, target in zip(self.variables, copy.variables, strict=True):
             target.assign(source.value)
-        return copy.frozen_as(self)
+        return copy.freeze_layers(self.frozen_layers())
 
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:
         """Save as a checkpoint folder, with usetune.json beside the checkpoint's files.

@@ -42,6 +42,27 @@ class TokenEmbedding(keras.layers.Layer):
         )
         self.built = True
 
+    def save_own_variables(self, store: Any) -> None:
+        """Put the tokens beside their rows into a file of weights."""
+        super().save_own_variables(store)
+        store["tokens"] = self.tokens()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the rows from a file of weights.
+
+        Raises:
+            ValueError: if they belong to other tokens.
+        """
+        # Keras tries a layer that has failed once more, with nothing.
+        stored = store["tokens"] if "tokens" in store.keys() else []
+        if not np.array_equal(stored, self.tokens()):
+            raise ValueError(
+                "the weights belong to another vocabulary than the "
+                f"{len(self.tokens())} tokens of this encoder; one that compact() made "
+                "of the same texts takes them"
+            )
+        self.table.assign(store["0"])
+
     def rows(self, tokens: np.ndarray) -> np.ndarray:
         """Row of the table for each token id; -1 where there is none."""
         return self._row_of_token[tokens]

@@ -179,7 +179,7 @@ class UniversalSentenceEncoder(Encoder):
         copy = UniversalSentenceEncoder(self.sentencepiece, vocabulary)
         copy.embedding.assign(vocabulary, self.embedding.lookup(vocabulary))
         copy.assign_dense(self.dense_variables())
-        return copy.frozen_as(self)
+        return copy.freeze_layers(self.frozen_layers())
 
     def expand(self, base: UniversalSentenceEncoder) -> UniversalSentenceEncoder:
         """``base`` with the dense weights and the rows of this one, in a copy."""
@@ -249,7 +249,7 @@ class UniversalSentenceEncoder(Encoder):
             for tokens in np.array_split(source.embedding.tokens(), 128):
                 copy.embedding.assign(tokens, source.embedding.lookup(tokens))
         copy.assign_dense(self.dense_variables())
-        return copy.frozen_as(self)
+        return copy.freeze_layers(self.frozen_layers())
 
     def dense_variables(self) -> dict[str, keras.Variable]:
         """Every variable but the embedding table, by its name in the wheel."""
