@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from tests import ROOT
@@ -247,6 +248,37 @@ def test_failures_are_one_line(fake, positive, tmp_path, monkeypatch):
     assert not (tmp_path / "t").exists() and not (tmp_path / "t.npy").exists()
     assert (tmp_path / "full" / "mine").read_text() == "mine"
     assert (tmp_path / "old.npy").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TypeError("texts[0] must be a str"), "TypeError: texts[0] must be a str ("),
+        (RuntimeError("out of\n  reach"), "RuntimeError: out of reach ("),
+        (KeyError("label"), "KeyError: 'label' ("),
+        (MemoryError(), "MemoryError:  (USETUNE_TRACEBACK=1 shows where)"),
+        (tf.errors.ResourceExhaustedError(None, None, "OOM"), "ResourceExhaustedErr"),
+        (OSError("two  spaces.csv\nis gone"), "two  spaces.csv is gone"),
+    ],
+)
+def test_every_failure_is_one_line(fake, monkeypatch, error, said):
+    def fail(handle):
+        raise error
+
+    monkeypatch.setattr(scoring, "load_encoder", fail)
+    monkeypatch.delenv("USETUNE_TRACEBACK", raising=False)
+    done = run("score", "0")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {said}")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_traceback_can_be_asked_for(fake, monkeypatch):
+    monkeypatch.setattr(scoring, "load_encoder", {}.__getitem__)
+    assert "USETUNE_TRACEBACK=1 shows where" in run("score", "0").stderr
+    monkeypatch.setenv("USETUNE_TRACEBACK", "1")
+    done = run("score", "0")
+    assert isinstance(done.exception, KeyError) and done.exit_code == 1
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,11 @@ def test_rows_are_counted_before_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("usetune.page.text_lists.MOST_ROWS", 2)
     pd.DataFrame({"title": ["a", "a"]}).to_parquet(tmp_path / "a.parquet")
     assert read_texts(tmp_path / "a.parquet").texts == ["a"]
+    (tmp_path / "a.txt").write_text("a\n\n")
+    assert read_texts(tmp_path / "a.txt").source == "a.txt: 1 texts, 1 empty left out"
+    (tmp_path / "a.txt").write_text("a\n\na")
+    with pytest.raises(ValueError, match="^a.txt must have at most 2 rows"):
+        read_texts(tmp_path / "a.txt")
     pd.DataFrame({"title": ["a"] * 3}).to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr("pyarrow.parquet.ParquetFile.read", None)
     message = "^a.parquet must have at most 2 rows; .* Received: 3"
@@ -129,7 +134,9 @@ def test_a_column_that_is_chosen(tmp_path):
     [
         ("a.csv", b"", None, "^a.csv is empty$"),
         ("a.txt", b" \n\n", None, "^a.txt is empty$"),
-        ("a.txt", b"caf\xe9", None, "^a.txt is not UTF-8"),
+        ("a.txt", b"ok\ncaf\xe9", None, "^a.txt is not UTF-8 .* in line 2"),
+        ("a.txt", b"a\0b", None, "^a.txt is not UTF-8 .character NUL"),
+        ("a.txt", b"PK\x03\x04", None, "^a.txt is an Excel workbook"),
         ("a.csv", b"title\ncaf\xe9\n", None, "^a.csv is not UTF-8"),
         ("a.csv", b'title\n"open\n', None, "^a.csv, line 2: a quote is opened"),
         ("a.csv", b"title\ncook, pastry\n", None, "^a.csv, line 2 has 2 cells"),

@@ -19,6 +19,9 @@ _HANDLE = "A name, an address or a folder, as usetune.load_encoder takes it."
 _IN_PYTHON, _HERE = "names={'title': 'anchor'}", "--rename title=anchor"
 _COUNT = click.IntRange(min=1)
 _FAILED, _INTERRUPTED = 1, 130
+_ENDED_BY_CLICK = click.ClickException, click.Abort, click.exceptions.Exit
+# Of the environment: set, a failure has its traceback.
+_TRACEBACK = "USETUNE_TRACEBACK"
 
 
 class Commands(click.Group):
@@ -35,16 +38,28 @@ class Commands(click.Group):
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 return super().invoke(ctx)
-        except BrokenPipeError:
-            # Of `usetune … | head`; click ends quietly.
+        except (*_ENDED_BY_CLICK, BrokenPipeError):
+            # The last is of `usetune … | head`; click ends quietly.
             raise
-        except (ValueError, OSError, ImportError) as error:
-            message = str(error).replace(_IN_PYTHON, _HERE)
-            click.echo(f"error: {message}", err=True)
+        # Each library below, TensorFlow say, has errors of its own.
+        except Exception as error:
+            if os.environ.get(_TRACEBACK):
+                raise
+            click.echo(f"error: {_line(error)}", err=True)
             ctx.exit(_FAILED)
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)
             ctx.exit(_INTERRUPTED)
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, in one line."""
+    lines = str(error).replace(_IN_PYTHON, _HERE).splitlines()
+    message = " ".join(line.strip() for line in lines)
+    if isinstance(error, (ValueError, OSError, ImportError)) and message:
+        return message
+    # Of one that nobody foresaw, the message may be a name or nothing.
+    return f"{type(error).__name__}: {message} ({_TRACEBACK}=1 shows where)"
 
 
 def _show_warning(

@@ -14,7 +14,7 @@ from usetune._utils.files import check_room, replacing
 from usetune._utils.paths import expand
 from usetune.data.columns import refuse_cells
 from usetune.data.tables import read_table
-from usetune.data.text_files import decoded, lines_of, open_lines
+from usetune.data.text_files import read_lines
 from usetune.encoders.loading import load_encoder
 
 EMBEDDING = "embedding"
@@ -80,13 +80,7 @@ def embed(
 def _read(texts: str, column: str | None) -> tuple[pd.DataFrame, str]:
     """A table, and the column of its texts."""
     if Path(texts).suffix.lower() == ".txt":
-        path = expand(texts)
-        with open_lines(path) as file:
-            lines = [
-                decoded(line, path, number).removesuffix("\n").removesuffix("\r")
-                for number, line in enumerate(lines_of(file, path), start=1)
-            ]
-        table = pd.DataFrame({"text": lines}, dtype=str)
+        table = pd.DataFrame({"text": [*read_lines(expand(texts))]}, dtype=str)
         column = "text"
     else:
         table = read_table(texts, *([[column]] if column else []))

@@ -62,6 +62,19 @@ def lines_of(file: IO[bytes], path: str | Path) -> Iterator[bytes]:
         yield line
 
 
+def read_lines(path: str | Path) -> Iterator[str]:
+    """The texts of a plain text file, one on each line, without its line break.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming file and line, if it is of another kind, not UTF-8, or a line
+            is longer than 10,000,000 bytes.
+    """
+    with open_lines(path) as file:
+        for number, line in enumerate(lines_of(file, path), start=1):
+            yield decoded(line, path, number).removesuffix("\n").removesuffix("\r")
+
+
 def decoded(line: bytes, path: str | Path, number: int) -> str:
     """A line as text.
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from usetune._utils.paths import expand
 from usetune.data.columns import refuse_cells
-from usetune.data.tables import read_table
+from usetune.data.tables import check_size, read_table
+from usetune.data.text_files import read_lines
 
 MOST_TITLES = 50_000
-# Of a table, repeated texts and empty cells too.
+# Of a file, repeated texts, empty cells and empty lines too.
 MOST_ROWS = 1_000_000
 # The memory that some encoders take, BERT say, grows with the square of a length.
 MOST_CHARACTERS = 2_000
@@ -97,18 +98,15 @@ def read_texts(path: str | Path, column: str | None = None) -> TextList:
         ValueError: naming the file, and the column or line at fault.
     """
     path = expand(path)
-    content = path.read_bytes()
-    if not content.strip():
-        raise ValueError(f"{path.name} is empty")
-    if path.suffix.lower() == ".txt":
-        try:
-            lines = content.decode("utf-8-sig").split("\n")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path.name} is not UTF-8 ({error}); save it as UTF-8 and try again"
-            ) from error
-        return text_list(lines, path.name)
     try:
+        if path.suffix.lower() == ".txt":
+            lines: list[str] = []
+            for line in read_lines(path):
+                lines.append(line)
+                check_size(path, len(lines), MOST_ROWS)
+            if not any(map(str.strip, lines)):
+                raise ValueError(f"{path} is empty")
+            return text_list(lines, path.name)
         expected = [] if column is None else [[column]]
         table = read_table(path, *expected, most_rows=MOST_ROWS)
     except ValueError as error:
