@@ -158,11 +158,15 @@ class ProjectedEncoder(Encoder):
         self.matrix = matrix
         self.dim = matrix.shape[1]
         self.resources = encoder.resources
+        self.batch_bytes = encoder.batch_bytes
         self.built = True
 
     def call(self, texts: tf.Tensor) -> tf.Tensor:
         """String tensor (batch,) → float32 tensor (batch, dim) of unit length."""
         return unit_length(self.encoder(texts) @ self.matrix)
+
+    def _forward(self, texts: tf.Tensor) -> tf.Tensor:
+        return unit_length(self.encoder._forward(texts) @ self.matrix)
 
     def truncate(self, dim: int) -> ProjectedEncoder:
         """The first ``dim`` components, see `Encoder.truncate`; one map, not two."""

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from usetune._utils.text import utf8
 
-# A batch of `encode` holds at most this many UTF-8 bytes, unless one text is longer:
-# memory grows with the tokens of a batch, not with its texts.
+# UTF-8 bytes of a batch of `encode`, and of a text that shares one: memory grows with
+# the tokens of a batch, not with its texts.
 BATCH_BYTES = 65_536
 
 
@@ -44,13 +44,17 @@ def one_axis(texts: Any) -> Any:
     return tf.reshape(texts, [-1])
 
 
-def batches(texts: list[bytes], batch_size: int) -> Iterator[tuple[int, int]]:
+def batches(
+    texts: list[bytes], batch_size: int, size: int = BATCH_BYTES
+) -> Iterator[tuple[int, int]]:
     """Cut texts, shortest first, into ranges of bounded count and size."""
     start = 0
     for stop in range(1, len(texts)):
         count = stop - start
         # Sorted by length: the next text bounds the size of all before it.
-        if count == batch_size or (count + 1) * len(texts[stop]) > BATCH_BYTES:
+        longest = len(texts[stop])
+        is_full = count == batch_size or (count + 1) * longest > size
+        if is_full or longest > BATCH_BYTES:
             yield start, stop
             start = stop
     if texts:

@@ -39,6 +39,8 @@ class TextModel(keras.Model):
 
     dim: int
     resources: list[Any]
+    # UTF-8 bytes that a batch of `encode` holds at most, unless one text is longer.
+    batch_bytes = BATCH_BYTES
 
     def __init__(self, **kwargs: Any) -> None:
         check_process()
@@ -140,7 +142,7 @@ class TextModel(keras.Model):
     def encode(
         self,
         texts: Sequence[str] | str,
-        batch_size: int = 2048,
+        batch_size: int = 8192,
         *,
         show_progress_bar: bool | None = None,
         **options: Any,
@@ -155,7 +157,8 @@ class TextModel(keras.Model):
                 or an iterator; or one ``str``. Lone surrogates, which are not Unicode
                 text, are read as U+FFFD.
             batch_size: largest number of texts in a batch; batches of long texts are
-                smaller, about 16,000 tokens in most languages.
+                smaller, about 16,000 tokens in most languages, four times as many of a
+                Universal Sentence Encoder.
             show_progress_bar: on stderr; None for work of more than three seconds.
             **options: other arguments of sentence-transformers' ``encode``, with
                 values that say what holds here, ``normalize_embeddings=True`` say.
@@ -182,11 +185,14 @@ class TextModel(keras.Model):
         check_process()
         encoded = utf8(texts)
         self._check_texts(encoded)
-        distinct = sorted(set(encoded), key=lambda text: (len(text), text))
+        distinct = sorted(set(encoded), key=len)
+        ranges = list(batches(distinct, batch_size, self.batch_bytes))
+        for start, stop in ranges:
+            distinct[start:stop] = sorted(distinct[start:stop])
         row = {text: number for number, text in enumerate(distinct)}
         embeddings = np.empty((len(distinct), self.dim), dtype=np.float32)
         for start, stop in tqdm(
-            list(batches(distinct, batch_size)),
+            ranges,
             desc="encode",
             unit="batch",
             delay=0 if show_progress_bar else _PROGRESS_DELAY,

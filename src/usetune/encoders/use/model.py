@@ -5,8 +5,8 @@ arXiv:1907.04307), the convolutional variant. The tokens of a batch are one flat
 the number of its text beside each token, so nothing is padded.
 
 What depends on a token alone, up to the products of the first convolution, is computed
-once for each distinct token of the batch and gathered. This is exact, and leaves the
-second convolution, 1.3 MFLOP a token, as the bulk of the work.
+once for each distinct token of the batch and gathered; what depends on an n-gram, up to
+the products of the second convolution, once for each distinct n-gram. This is exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gc
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -25,11 +25,13 @@ from usetune._utils.text import utf8
 from usetune.devices import float32_policy
 from usetune.encoders.base import Encoder
 from usetune.encoders.folder import new_folder
+from usetune.encoders.strings import BATCH_BYTES
 from usetune.encoders.use import delta, weights
 from usetune.encoders.use.embedding import TokenEmbedding
 from usetune.encoders.use.layers import (
     FeedForward,
     NgramConvolution,
+    NgramTables,
     NormalizedSum,
     pad_rows,
 )
@@ -41,6 +43,24 @@ from usetune.similarity import unit_length
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
 # Tokens that the two convolutions of an n-gram see, at most, to either side.
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
+
+
+# Tokens, about, that `encode` computes at a time.
+_RUN = 8192
+
+
+class TokenTables(NamedTuple):
+    """What depends on a token alone, a row for each distinct token, padded.
+
+    Attributes:
+        embedded: (rows, 512).
+        moments: of each row of these, see `NormalizedSum.moments`, (rows, 2).
+        ngrams: of each n-gram's layers.
+    """
+
+    embedded: tf.Tensor
+    moments: tf.Tensor
+    ngrams: list[NgramTables]
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -55,6 +75,9 @@ class UniversalSentenceEncoder(Encoder):
         vocabulary: ascending token ids that have a row in the embedding table.
             Default: all 128,010. `compact` sets it.
     """
+
+    # One table serves many texts, which are computed in smaller runs.
+    batch_bytes = 4 * BATCH_BYTES
 
     def __init__(
         self,
@@ -100,19 +123,65 @@ class UniversalSentenceEncoder(Encoder):
                 "its weights, as keras.models.load_model does"
             )
         tokens = self.tokenizer.tokenize(texts)
-        length = tf.cast(tokens.row_lengths(), tf.float32)[:, None]
-        total = self.normalization(*self._features(tokens, texts), length)
+        tables, index = self._tables(tokens, texts)
+        return self._embed_run(tables, index, tokens.row_lengths())
+
+    def _tables(
+        self, tokens: tf.RaggedTensor, texts: tf.Tensor
+    ) -> tuple[TokenTables, tf.Tensor]:
+        """What depends on single tokens (batch, None); each one's row, (tokens,)."""
+        distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
+        embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (rows, 512)
+        ngrams = [ngram.tables(embedded, tf.size(distinct)) for ngram in self.ngrams]
+        moments = self.normalization.moments(embedded)
+        return TokenTables(embedded, moments, ngrams), index
+
+    def _channels(
+        self, tables: TokenTables, index: tf.Tensor, text_ids: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """What the convolutions give, (tokens, channels) each."""
+        return [
+            ngram(own, index, text_ids)
+            for ngram, own in zip(self.ngrams, tables.ngrams, strict=True)
+        ]
+
+    def _embed_run(
+        self, tables: TokenTables, index: tf.Tensor, lengths: tf.Tensor
+    ) -> tf.Tensor:
+        """Tokens of texts of so many tokens, by their rows → (batch, 512)."""
+        text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
+        channels = self._channels(tables, index, text_ids)
+        length = tf.cast(lengths, tf.float32)[:, None]
+        total = self.normalization(*tables[:2], index, channels, text_ids, length)
         return self._embed_sum(total, length)
 
-    def _features(self, tokens: tf.RaggedTensor, texts: tf.Tensor) -> tuple[Any, ...]:
-        """What `NormalizedSum` takes, but the length, of tokens (batch, None)."""
-        distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
-        # The padding belongs to a text of its own, behind the last one.
-        embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (distinct, 512)
-        index = pad_rows(index)
-        text_ids = pad_rows(tokens.value_rowids(), tokens.nrows())  # (tokens,)
-        channels = [ngram(embedded, index, text_ids) for ngram in self.ngrams]
-        return embedded, index, channels, text_ids
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+    def _forward(self, texts: tf.Tensor) -> tf.Tensor:
+        """`call`, with one table for all texts, and the texts in runs that fit caches.
+
+        Args:
+            texts: (batch,), not empty. Alike ones beside each other share n-grams.
+        """
+        tokens = self.tokenizer.tokenize(texts)
+        tables, index = self._tables(tokens, texts)
+        splits = tokens.row_splits
+        run = splits[:-1] // _RUN
+        starts = 1 + tf.where(run[1:] != run[:-1])[:, 0]
+        bounds = tf.concat([[0], starts, [tf.size(run, tf.int64)]], axis=0)
+
+        def embed(i: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, Any]:
+            own = splits[bounds[i] : bounds[i + 1] + 1]
+            lengths = own[1:] - own[:-1]
+            rows = self._embed_run(tables, index[own[0] : own[-1]], lengths)
+            return i + 1, done.write(i, rows)
+
+        count = tf.size(bounds) - 1
+        done = tf.TensorArray(
+            tf.float32, count, infer_shape=False, element_shape=(None, self.dim)
+        )
+        return tf.while_loop(
+            lambda i, _: i < count, embed, (0, done), parallel_iterations=2
+        )[1].concat()
 
     def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Sums of features (batch, features) and numbers of tokens → embeddings."""
@@ -136,10 +205,14 @@ class UniversalSentenceEncoder(Encoder):
     ) -> tf.Tensor:
         """Sum of the features of ``tokens[start:stop]``, (1, features)."""
         part = tf.RaggedTensor.from_row_lengths(tokens, [tf.size(tokens)])
-        embedded, *by_token = self._features(part, texts)
-        own = tf.nest.map_structure(lambda x: x[start:stop], by_token)
+        tables, index = self._tables(part, texts)
+        text_ids = tf.zeros_like(index)
+        channels = self._channels(tables, index, text_ids)
+        own = tf.nest.map_structure(
+            lambda x: x[start:stop], (index, channels, text_ids)
+        )
         length = tf.cast([[stop - start]], tf.float32)
-        return self.normalization(embedded, *own, length)
+        return self.normalization(*tables[:2], *own, length)
 
     def _embed_long(self, text: bytes) -> np.ndarray:
         tokens = tokenize_long(self.tokenizer, text)
