@@ -105,6 +105,30 @@ def encoder() -> None:
     draw.save("encoder.svg")
 
 
+def transformer() -> None:
+    """A text on its way through a transformer."""
+    draw = Drawing(880, 190, "From a text to a vector, through a transformer")
+    pieces = ("[CLS]", "pizza", "##iol", "##o", "[SEP]")
+    draw.box(70, 90, 110, 60, "text\n“pizzaiolo”", GREY)
+    draw.arrow((127, 90), (158, 90))
+    for row, piece in enumerate(pieces):
+        y = 26 + 32 * row
+        draw.box(195, y, 70, 26, piece, BLUE, 14)
+        draw.arrow((232, y), (262, y))
+        draw.box(305, y, 84, 26, "vector", BLUE, 14)
+        draw.arrow((349, y), (383, y))
+        draw.arrow((535, y), (566, y))
+        draw.box(610, y, 84, 26, "vector", BLUE, 14)
+        draw.arrow((654, y), (690, 90 + (y - 90) * 0.3))
+    draw.box(459, 90, 150, 160, "six layers:\neach token looks\nat all others", ORANGE)
+    draw.box(722, 90, 60, 60, "mean", GREEN)
+    draw.arrow((753, 90), (776, 90))
+    draw.box(826, 90, 96, 60, "one vector,\n384 numbers", GREEN)
+    draw.words(305, 184, "from a table", 14, fill=BLUE)
+    draw.words(610, 184, "that knows its text", 14, fill=BLUE)
+    draw.save("transformer.svg")
+
+
 def twins() -> None:
     """The siamese network: two texts, one encoder, one similarity, one error."""
     draw = Drawing(880, 270, "A siamese network: twin branches share one encoder")
@@ -179,12 +203,15 @@ def path(
     notebooks: Sequence[tuple[str, Sequence[str]]] = (
         ("the article", ("1 baseline", "2 fine-tune", "3 compare")),
         ("done well", ("4 data", "5 no forgetting", "6 losses")),
-        ("by need", ("7 smaller", "8 bias", "9 share", "10 corpus", "11 classes")),
+        (
+            "by need",
+            ("7 smaller", "8 bias", "9 share", "10 corpus", "11 classes", "12 inside"),
+        ),
         ("yours", ("template:\nyour own CSV",)),
     ),
 ) -> None:
     """The way through the notebooks."""
-    draw = Drawing(880, 300, "The path through the notebooks")
+    draw = Drawing(880, 335, "The path through the notebooks")
     for number, (title, names) in enumerate(notebooks):
         x = 110 + 220 * number
         draw.words(x, 26, title, 17, font_weight="bold")
@@ -207,5 +234,5 @@ def path(
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for draw_one in (encoder, twins, losses, path):
+    for draw_one in (encoder, transformer, twins, losses, path):
         draw_one()

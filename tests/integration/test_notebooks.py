@@ -21,6 +21,7 @@ NAMES = [
     "09_save_and_share",
     "10_large_corpus",
     "11_classifier",
+    "12_another_encoder",
     "your_domain",
 ]
 SOLUTIONS = NAMES[:6]
