@@ -18,6 +18,7 @@ from usetune.data import mine_hard_negatives, positive_pairs_from_occupations
 from usetune.data.sources import shipped
 from usetune.training import EarlyStopping, FineTuned, TrainingSet
 
+WORSE = pytest.mark.filterwarnings("ignore:.*worse than its base")
 PROBE = ["data scientist", "pastry cook", "Una donna sta suonando la chitarra."]
 
 
@@ -48,31 +49,37 @@ def test_the_base_keeps_its_weights(base, tuned):
     assert tuned.encoder.count_params() == 68_927_232
 
 
-def test_three_equal_runs_give_equal_weights(base, pairs, tuned):
-    for _ in range(2):
-        again = fine_tune(base, pairs, epochs=3, seed=7)
-        pd.testing.assert_frame_equal(again.history, tuned.history)
-        for a, b in zip(again.encoder.weights, tuned.encoder.weights, strict=True):
-            np.testing.assert_array_equal(a, b)
+def test_equal_runs_give_equal_weights(base, pairs, tuned):
+    again = fine_tune(base, pairs, epochs=3, seed=7)
+    pd.testing.assert_frame_equal(again.history, tuned.history)
+    for a, b in zip(again.encoder.weights, tuned.encoder.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
-def test_another_seed_gives_another_order(base, pairs, tuned):
-    other = fine_tune(base, pairs, epochs=1, seed=8)
-    assert other.history["val_loss"][1] != tuned.history["val_loss"][1]
+def test_another_seed_gives_another_order(tiny, pairs):
+    """With one split; the first seed, a second time, gives the first order."""
+    losses = [
+        fine_tune(tiny, pairs, validation_data=pairs, epochs=1, seed=seed).history[
+            "val_loss"
+        ][1]
+        for seed in (7, 8, 7)
+    ]
+    assert losses[0] != losses[1] and losses[0] == losses[2]
 
 
-def test_split(base, pairs):
-    tail = fine_tune(base, pairs, epochs=1, **ARTICLE_RECIPE)
+@WORSE
+def test_split(tiny, pairs):
+    tail = fine_tune(tiny, pairs, epochs=1, **ARTICLE_RECIPE)
     (data,) = tail.data
     assert list(data.validation.index) == list(pairs.index[-8:])
     assert list(data.training.index) == list(pairs.index[:-8])
 
 
 @pytest.mark.filterwarnings("ignore:.*have collapsed", "ignore:.*worse than its base")
-def test_best_weights_are_kept(base, pairs):
+def test_best_weights_are_kept(tiny, pairs):
     """A learning rate that destroys: the best epoch is the first, or near it."""
     result = fine_tune(
-        base,
+        tiny,
         pairs,
         epochs=6,
         early_stopping=EarlyStopping(patience=2),
@@ -89,43 +96,50 @@ def test_best_weights_are_kept(base, pairs):
     assert loss == pytest.approx(losses.min(), rel=1e-3)
 
 
-def test_early_stopping_on_the_training_loss(base, pairs):
-    result = fine_tune(base, pairs, early_stopping=EarlyStopping("loss", 2, 1.0))
+def test_early_stopping_on_the_training_loss(tiny, pairs):
+    result = fine_tune(tiny, pairs, early_stopping=EarlyStopping("loss", 2, 1.0))
     assert len(result.history) - 1 == 3
 
 
-def test_tensorboard_logs(base, pairs, tmp_path):
-    fine_tune(base, pairs, epochs=1, log_dir=tmp_path)
+@WORSE
+def test_tensorboard_logs(tiny, pairs, tmp_path):
+    fine_tune(tiny, pairs, epochs=1, log_dir=tmp_path)
     assert list(tmp_path.glob("train/events*")) and list(
         tmp_path.glob("validation/events*")
     )
 
 
-def test_callbacks_and_small_batches(base, pairs):
+@WORSE
+def test_callbacks_and_small_batches(tiny, pairs):
     steps = []
     count = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: steps.append(batch)
     )
-    fine_tune(base, pairs, epochs=1, batch_size=5, callbacks=[count])
+    fine_tune(tiny, pairs, epochs=1, batch_size=5, callbacks=[count])
     assert len(steps) == 7  # 32 pairs in batches of 5
 
 
-def test_an_encoder_from_a_saved_model_is_tuned_too(base, pairs, tmp_path):
+@WORSE
+def test_an_encoder_from_a_saved_model_is_tuned_too(tiny, pairs, tmp_path):
     texts = [*pairs["base"], *pairs["ref"]]
-    base.compact(texts).export(tmp_path / "exported")
+    tiny.export(tmp_path / "exported")
     loaded = load_encoder(tmp_path / "exported")
     before = loaded.encode(texts)
-    result = fine_tune(loaded, pairs, epochs=1, seed=7)
-    np.testing.assert_array_equal(loaded.encode(texts), before)
-    same = fine_tune(base, pairs, epochs=1, seed=7)
-    np.testing.assert_allclose(
-        result.encoder.encode(texts), same.encoder.encode(texts), atol=1e-5
+    result, same = (
+        fine_tune(encoder, pairs, epochs=1, optimizer=keras.optimizers.Adam(1e-2))
+        for encoder in (loaded, tiny)
     )
+    np.testing.assert_array_equal(loaded.encode(texts), before)
+    after = same.encoder.encode(texts)
+    assert np.abs(after - before).max() > 1e-2
+    np.testing.assert_allclose(result.encoder.encode(texts), after, atol=1e-5)
 
 
-def test_any_optimizer_where_nothing_was_left_out(base, pairs):
-    full = base.compact([*pairs["base"], *pairs["ref"]])
-    result = fine_tune(full, pairs, epochs=1, optimizer=keras.optimizers.Lion(1e-5))
+def test_any_optimizer_where_nothing_was_left_out(tiny, pairs):
+    optimizer = keras.optimizers.Lion(1e-3)
+    result = fine_tune(
+        tiny, pairs, validation_data=pairs, epochs=1, optimizer=optimizer
+    )
     assert result.history["val_loss"][1] < result.history["val_loss"][0]
 
 
@@ -142,10 +156,20 @@ def test_optimizers_that_would_not_be_exact(base, pairs, optimizer, message):
 
 
 def test_weight_decay_beside_the_table_is_allowed(base, pairs):
+    """Where the base has more rows than the texts use."""
+    base = base.compact([*pairs["base"], *pairs["ref"], "zebra"])
     optimizer = keras.optimizers.AdamW(1e-5)
     optimizer.exclude_from_weight_decay(var_names=["table"])
-    result = fine_tune(base, pairs, epochs=1, optimizer=optimizer)
-    assert result.history["val_loss"][1] < result.history["val_loss"][0]
+
+    class Begun(Exception):
+        pass
+
+    def begin(logs):
+        raise Begun
+
+    begun = [keras.callbacks.LambdaCallback(on_train_begin=begin)]
+    with pytest.raises(Begun):
+        fine_tune(base, pairs, optimizer=optimizer, callbacks=begun)
 
 
 def test_at_least_one_epoch(tiny, pairs):
@@ -158,17 +182,17 @@ def test_at_least_one_epoch(tiny, pairs):
             fine_tune(tiny, pairs, **{name: 1.5})
 
 
-def test_faults(base, pairs):
+def test_faults(tiny, pairs):
     with pytest.raises(ValueError, match=r"lacks the columns \['ref'\].*found"):
-        fine_tune(base, pairs.drop(columns="ref"))
+        fine_tune(tiny, pairs.drop(columns="ref"))
     with pytest.raises(ValueError, match=r"pairs, column similarity.*in \[0, 1\]"):
-        fine_tune(base, pairs.assign(similarity=1.5))
+        fine_tune(tiny, pairs.assign(similarity=1.5))
     with pytest.raises(ValueError, match="1 rows cannot be split"):
-        fine_tune(base, pairs.iloc[:1])
+        fine_tune(tiny, pairs.iloc[:1])
     with pytest.raises(ValueError, match="among.*Received: 'val_accuracy'"):
-        fine_tune(base, pairs, early_stopping=EarlyStopping("val_accuracy"))
+        fine_tune(tiny, pairs, early_stopping=EarlyStopping("val_accuracy"))
     with pytest.raises(ValueError, match="pairs, column base: expected a text.*nan"):
-        fine_tune(base, pairs.assign(base=[float("nan")] * len(pairs)))
+        fine_tune(tiny, pairs.assign(base=[float("nan")] * len(pairs)))
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +220,7 @@ class Share:
 def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupations):
     training, validation = split_pairs(positive_pairs, 0.3, "group", seed=1)
     benchmark = DomainEvaluator(validation, occupations["preferredLabel"].tolist())
+    base = base.compact([*np.ravel(training[["anchor", "positive"]]), *benchmark.texts])
     result = fine_tune(
         base,
         training,
@@ -214,11 +239,11 @@ def test_positive_pairs_improve_held_out_retrieval(base, positive_pairs, occupat
     assert benchmark(base)["mrr@10"] == pytest.approx(history["mrr@10"][0], abs=1e-6)
 
 
-def test_negatives_are_trained_on(base, positive_pairs):
-    few = mine_hard_negatives(base, positive_pairs.iloc[:32], count=1, output="columns")
+def test_negatives_are_trained_on(tiny, positive_pairs):
+    few = mine_hard_negatives(tiny, positive_pairs.iloc[:32], count=1, output="columns")
     with_negatives, without = (
         fine_tune(
-            base,
+            tiny,
             TrainingSet(table, batch_size=8, batch_sampler="shuffled", seed=1),
             epochs=1,
             seed=1,
@@ -228,24 +253,24 @@ def test_negatives_are_trained_on(base, positive_pairs):
     assert with_negatives.history["val_loss"][0] > without.history["val_loss"][0]
 
 
-def test_validation_without_the_negatives(base, positive_pairs):
-    few = mine_hard_negatives(base, positive_pairs.iloc[:8], count=1, output="columns")
+def test_validation_without_the_negatives(tiny, positive_pairs):
+    few = mine_hard_negatives(tiny, positive_pairs.iloc[:8], count=1, output="columns")
     with pytest.raises(ValueError, match=r"validation_data lacks.*\['negative_1'\]"):
-        fine_tune(base, few, validation_data=positive_pairs.iloc[8:12])
+        fine_tune(tiny, few, validation_data=positive_pairs.iloc[8:12])
 
 
-def test_validation_without_the_scores(base, pairs):
+def test_validation_without_the_scores(tiny, pairs):
     with pytest.raises(ValueError, match=r"validation_data lacks.*\['similarity'\]"):
-        fine_tune(base, pairs, validation_data=pairs[["base", "ref"]])
+        fine_tune(tiny, pairs, validation_data=pairs[["base", "ref"]])
 
 
-def test_epochs_of_so_many_steps(base, positive_pairs):
+def test_epochs_of_so_many_steps(tiny, positive_pairs):
     steps = []
     count = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: steps.append(batch)
     )
     result = fine_tune(
-        base,
+        tiny,
         positive_pairs.iloc[:40],
         epochs=3,
         steps_per_epoch=5,
@@ -256,7 +281,7 @@ def test_epochs_of_so_many_steps(base, positive_pairs):
     assert len(steps) == 15 and len(result.history) == 4
 
 
-def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
+def test_the_best_epoch_that_passes_the_guard_is_kept(tiny, positive_pairs):
     pairs = positive_pairs.iloc[:24]
     weights = []
     keep = keras.callbacks.LambdaCallback(
@@ -266,7 +291,7 @@ def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
     )
     measure = Share(good=[0.5, 0.6, 0.9, 0.7, 0.4], sts=[0.8, 0.8, 0.7, 0.8, 0.8])
     result = fine_tune(
-        base,
+        tiny,
         pairs,
         evaluators=[measure],
         early_stopping=EarlyStopping("good", guard={"sts": 0.75}),
@@ -276,27 +301,27 @@ def test_the_best_epoch_that_passes_the_guard_is_kept(base, positive_pairs):
     )
     assert result.history["good"].tolist() == measure.figures["good"]
     assert "watched" not in result.history
-    dense = [variable.numpy() for variable in result.encoder.trainable_variables][1:]
-    for kept, other, own in zip(weights[2][1:], weights[1][1:], dense, strict=True):
-        np.testing.assert_array_equal(own, kept)
-        assert np.abs(own - other).max() > 0
+    own = [variable.numpy() for variable in result.encoder.trainable_variables]
+    for kept, other, found in zip(weights[2], weights[1], own, strict=True):
+        np.testing.assert_array_equal(found, kept)
+        assert np.abs(found - other).max() > 0
 
 
-def test_no_epoch_passes_the_guard(base, positive_pairs):
+def test_no_epoch_passes_the_guard(tiny, positive_pairs):
     measure = Share(sts=[0.8, 0.7, 0.7])
     with pytest.warns(UserWarning, match="no epoch reached the guard .'sts': 0.75."):
         result = fine_tune(
-            base,
+            tiny,
             positive_pairs.iloc[:24],
             evaluators=[measure],
             early_stopping=EarlyStopping(guard={"sts": 0.75}),
             epochs=2,
         )
-    for a, b in zip(result.encoder.variables, base.variables, strict=True):
+    for a, b in zip(result.encoder.variables, tiny.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="among.*'sts'.*Received: 'wer'"):
         fine_tune(
-            base,
+            tiny,
             positive_pairs,
             evaluators=[Share(sts=[1])],
             early_stopping=EarlyStopping(guard={"wer": 1}),
