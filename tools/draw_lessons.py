@@ -199,6 +199,92 @@ def losses() -> None:
     draw.save("losses.svg")
 
 
+def smaller() -> None:
+    """Nested widths, and axes that are turned so that cutting costs little."""
+    draw = Drawing(880, 250, "Two ways to embeddings that can be cut")
+    draw.words(215, 26, "Matryoshka: each width must do", 17, font_weight="bold")
+    for width, name in ((360, "512"), (180, "256"), (90, "128"), (45, "64")):
+        y = 55 + {360: 0, 180: 42, 90: 84, 45: 126}[width]
+        draw.box(35 + width / 2, y, width, 30, "", BLUE)
+        draw.words(50 + width, y + 5, name, 14, text_anchor="start")
+    draw.words(215, 225, "one loss for each width, added up", 14, fill=GREY)
+    draw.words(660, 26, "Rotation: the long directions first", 17, font_weight="bold")
+    cloud = ((-70, 44), (-52, 20), (-30, 27), (-16, 0), (4, 10), (20, -18), (38, -12))
+    for x, y in (*cloud, (56, -40), (72, -34)):
+        draw.dot(560 + x, 125 + y, BLUE, 5)
+        # By 30 degrees, so that the cloud lies along the first axis.
+        draw.dot(790 + 0.87 * x - 0.5 * y, 125 + 0.5 * x + 0.87 * y, BLUE, 5)
+    for x in (560, 790):
+        draw.arrow((x - 90, 125), (x + 90, 125))
+        draw.arrow((x, 195), (x, 55))
+    draw.arrow((655, 160), (695, 160))
+    draw.words(560, 225, "either axis alone loses much", 14, fill=GREY)
+    draw.words(790, 225, "the first axis keeps most", 14, fill=GREEN)
+    draw.save("smaller.svg")
+
+
+def weat() -> None:
+    """Two lists of jobs, measured by their closeness to two lists of terms."""
+    draw = Drawing(880, 230, "A test of association with four lists of words")
+    draw.box(140, 60, 220, 70, "A: female terms\nwoman, mother, …", GREEN)
+    draw.box(140, 170, 220, 70, "B: male terms\nman, father, …", ORANGE)
+    draw.box(440, 60, 200, 70, "X: care jobs\nnurse, home help, …", BLUE)
+    draw.box(440, 170, 200, 70, "Y: craft jobs\nwelder, roofer, …", BLUE)
+    draw.arrow((338, 50), (252, 50), both=True)
+    draw.arrow((338, 80), (252, 155), both=True, dashed=True)
+    draw.arrow((338, 150), (252, 75), both=True)
+    draw.arrow((338, 180), (252, 180), both=True, dashed=True)
+    for y, name in ((60, "X"), (170, "Y")):
+        draw.arrow((542, y), (578, y))
+        draw.box(645, y, 130, 70, f"mean of s\nover {name}", GREY)
+        draw.arrow((712, y), (748, 115 + (y - 115) * 0.3))
+    draw.box(805, 115, 110, 70, "difference:\nd", GREEN)
+    draw.words(
+        295, 222, "s of a job: mean cosine with A (solid) minus with B (dashed)", 14
+    )
+    draw.save("weat.svg")
+
+
+def indexes() -> None:
+    """Three ways to look for the nearest rows: all, by lists, along a graph."""
+    draw = Drawing(880, 250, "Three ways to search")
+    spots = ((-70, -50), (-52, -28), (-80, -12), (-20, -60), (4, -38), (50, -55))
+    spots += ((75, -30), (58, -8), (-60, 40), (-30, 55), (-8, 30), (30, 45), (66, 50))
+    near = {
+        "exact": range(13),
+        "lists (IVF)": (5, 6, 7),
+        "graph (HNSW)": (0, 1, 4, 5, 7),
+    }
+    notes = (
+        "looks at every row",
+        "looks into the nearest lists",
+        "walks from row to row",
+    )
+    for x, (name, seen), note in zip((150, 440, 730), near.items(), notes, strict=True):
+        draw.words(x, 26, name, 17, font_weight="bold")
+        if "lists" in name:
+            for dx, dy, width, height in (
+                (-68, -30, 54, 70),
+                (-8, -49, 50, 50),
+                (61, -31, 56, 76),
+                (-33, 42, 82, 54),
+                (48, 48, 66, 40),
+            ):
+                colour = GREEN if dx == 61 else GREY
+                draw.box(x + dx, 125 + dy, width, height, "", colour)
+        if "graph" in name:
+            for start, end in ((0, 1), (1, 4), (4, 5), (5, 7)):
+                ends = [(x + spots[k][0], 125 + spots[k][1]) for k in (start, end)]
+                draw.arrow(*ends)
+        for number, (dx, dy) in enumerate(spots):
+            colour = BLUE if number in seen else "#bbbbbb"
+            draw.dot(x + dx, 125 + dy, colour, 5)
+        draw.dot(x + 64, 125 - 20, ORANGE, 5)
+        draw.words(x + 112, 110, "query", 14, fill=ORANGE)
+        draw.words(x, 232, note, 14, fill=GREY)
+    draw.save("indexes.svg")
+
+
 def path(
     notebooks: Sequence[tuple[str, Sequence[str]]] = (
         ("the article", ("1 baseline", "2 fine-tune", "3 compare")),
@@ -234,5 +320,6 @@ def path(
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for draw_one in (encoder, transformer, twins, losses, path):
+    lessons = (encoder, transformer, twins, losses, smaller, weat, indexes, path)
+    for draw_one in lessons:
         draw_one()
