@@ -1,7 +1,9 @@
 """Which device TensorFlow computes on, and in which precision."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -57,6 +59,35 @@ def float32_policy() -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+# A processor has one of these flags if it multiplies in bfloat16.
+_BFLOAT16 = re.compile(r"^(flags|Features)\b.*\b(amx_bf16|avx512_bf16|bf16)\b", re.M)
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def product_policy(precision: str) -> str:
+    """Keras' dtype policy for layers whose products are computed in a precision.
+
+    Args:
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        ValueError: if it is something else, or bfloat16 would be slower here.
+    """
+    if precision not in _POLICIES:
+        raise ValueError(
+            f"precision must be one of {list(_POLICIES)}. Received: {precision!r}"
+        )
+    if precision == "bfloat16" and not tf.config.list_physical_devices("GPU"):
+        cpu = Path("/proc/cpuinfo")
+        if not cpu.is_file() or not _BFLOAT16.search(cpu.read_text()):
+            raise ValueError(
+                "this processor has no units for bfloat16 (AMX or AVX512_BF16), so "
+                "that it would be slower than float32: leave out precision, or write "
+                "precision='float32' for an encoder that was saved with another"
+            )
+    return _POLICIES[precision]
 
 
 @contextmanager

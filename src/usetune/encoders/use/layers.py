@@ -10,6 +10,11 @@ _LAYER_NORM_EPSILON = 1e-12
 _ROWS_STEP = 32
 
 
+def product(x: tf.Tensor, kernel: Any, dtype: str) -> tf.Tensor:
+    """``x @ kernel``, computed in a dtype and given in it."""
+    return tf.matmul(tf.cast(x, dtype), tf.cast(kernel, dtype))
+
+
 def pad_rows(x: tf.Tensor) -> tf.Tensor:
     """Append rows of zeros, one at least, until their number is a multiple of 32."""
     missing = _ROWS_STEP - tf.shape(x)[0] % _ROWS_STEP
@@ -69,7 +74,7 @@ class NgramTables(NamedTuple):
     Attributes:
         own: what it adds to, (rows, channels).
         products: for each position of the n-gram, the product of own and the kernel
-            of the position, (rows, channels).
+            of the position, (rows, channels), of the dtype of products.
     """
 
     own: tf.Tensor
@@ -82,20 +87,24 @@ class NgramConvolution(keras.layers.Layer):
     Args:
         order: tokens of an n-gram.
         left: how many of them lie left of the centre.
+        policy: dtype policy of the products; all else is float32.
         channels: width of the output.
     """
 
     def __init__(
-        self, order: int, left: int, channels: int = 256, **kwargs: Any
+        self, order: int, left: int, policy: str, channels: int = 256, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        # Products come and go as they are.
+        super().__init__(autocast=False, **kwargs)
         self.order, self.left, self.channels = order, left, channels
-        self.projection = keras.layers.Dense(channels, name="projection")
+        self.projection = keras.layers.Dense(channels, name="projection", dtype=policy)
         self.normalization = keras.layers.LayerNormalization(
             epsilon=_LAYER_NORM_EPSILON, name="normalization"
         )
         self.convolutions = [
-            keras.layers.Dense(channels, activation="relu", name=f"convolution_{i}")
+            keras.layers.Dense(
+                channels, activation="relu", name=f"convolution_{i}", dtype=policy
+            )
             for i in (1, 2)
         ]
 
@@ -154,18 +163,18 @@ class NgramConvolution(keras.layers.Layer):
         The bias is in the product of the centre, where every n-gram has a token.
         """
         shape = (self.order, self.channels, self.channels)
-        products = tf.matmul(x[None], tf.reshape(convolution.kernel, shape))
-        return [
-            product + bias if position == self.left else product
-            for position, product in enumerate(tf.unstack(products))
-        ]
+        kernels = tf.reshape(convolution.kernel, shape)
+        products = tf.unstack(product(x[None], kernels, convolution.compute_dtype))
+        products[self.left] = tf.cast(products[self.left], x.dtype) + bias
+        return products
 
     def _residual(
         self, tables: NgramTables, centre: tf.Tensor, neighbours: list[tf.Tensor]
     ) -> tf.Tensor:
         """One convolution of n-grams, from rows of its tables."""
-        sums = tf.add_n(list(map(tf.gather, tables.products, neighbours)))
-        return tf.gather(tables.own, centre) + tf.nn.relu(sums)
+        own = tf.gather(tables.own, centre)
+        rows = map(tf.gather, tables.products, neighbours)
+        return own + tf.nn.relu(tf.add_n([tf.cast(x, own.dtype) for x in rows]))
 
     def _neighbours(
         self, index: tf.Tensor, text_ids: tf.Tensor, outside: tf.Tensor
@@ -220,14 +229,21 @@ class FeedForward(keras.layers.Layer):
     Four layers without biases, in two blocks of two. A skip connection, which is linear
     and trained as well, leads around each block and is added before the activation of
     its last layer.
+
+    Args:
+        policy: dtype policy of the products; all else is float32.
+        width: of the first block.
+        dim: of the input and the output.
     """
 
-    def __init__(self, width: int = 320, dim: int = 512, **kwargs: Any) -> None:
+    def __init__(
+        self, policy: str, width: int = 320, dim: int = 512, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.dim = dim
 
         def dense(units: int, name: str) -> keras.layers.Dense:
-            return keras.layers.Dense(units, use_bias=False, name=name)
+            return keras.layers.Dense(units, use_bias=False, name=name, dtype=policy)
 
         # In the order that the weights are stored and trained in.
         self.dense_1 = dense(width, "dense_1")
@@ -251,6 +267,11 @@ class FeedForward(keras.layers.Layer):
     def call(self, sentence: tf.Tensor) -> tf.Tensor:
         """Sentence vectors (batch, 512) → (batch, 512)."""
         hidden = self.dense_2(tf.nn.relu(self.dense_1(sentence)))
-        middle = tf.nn.relu(hidden + self.skip_2(sentence))  # (batch, width)
+        middle = _sum(hidden, self.skip_2(sentence))  # (batch, width)
+        middle = tf.nn.relu(middle)
         hidden = self.dense_4(tf.nn.relu(self.dense_3(middle)))
-        return tf.tanh(hidden + self.skip_4(middle))
+        return tf.tanh(_sum(hidden, self.skip_4(middle)))
+
+
+def _sum(*products: tf.Tensor) -> tf.Tensor:
+    return tf.add_n([tf.cast(x, tf.float32) for x in products])

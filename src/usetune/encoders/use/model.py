@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from usetune._utils.text import utf8
-from usetune.devices import float32_policy
+from usetune.devices import float32_policy, product_policy
 from usetune.encoders.base import Encoder
 from usetune.encoders.folder import new_folder
 from usetune.encoders.strings import BATCH_BYTES
@@ -34,6 +34,7 @@ from usetune.encoders.use.layers import (
     NgramTables,
     NormalizedSum,
     pad_rows,
+    product,
 )
 from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.tokenizer import known_model, sentencepiece_tokenizer
@@ -74,6 +75,13 @@ class UniversalSentenceEncoder(Encoder):
             loaded next, which bring it.
         vocabulary: ascending token ids that have a row in the embedding table.
             Default: all 128,010. `compact` sets it.
+        precision: what matrix products are computed in, "float32" or "bfloat16"; sums,
+            norms, weights and embeddings are float32. For encoding: `compact`, and so
+            `usetune.fine_tune`, computes in float32.
+
+    Raises:
+        ValueError: if ``precision`` is something else, or nothing here computes in
+            bfloat16.
     """
 
     # One table serves many texts, which are computed in smaller runs.
@@ -83,20 +91,25 @@ class UniversalSentenceEncoder(Encoder):
         self,
         sentencepiece: bytes,
         vocabulary: Iterable[int] | None = None,
+        precision: str = "float32",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.dim = weights.DIM
+        self.precision = precision
+        policy = product_policy(precision)
         self._set_sentencepiece(sentencepiece)
         with float32_policy():
             self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
             self.ngrams = [
-                NgramConvolution(order, left, name=f"ngram_{order}")
+                NgramConvolution(order, left, policy, name=f"ngram_{order}")
                 for order, left in _NGRAMS
             ]
             self.normalization = NormalizedSum(name="normalization")
-            self.projection = keras.layers.Dense(self.dim, name="projection")
-            self.feed_forward = FeedForward(name="feed_forward")
+            self.projection = keras.layers.Dense(
+                self.dim, name="projection", dtype=policy
+            )
+            self.feed_forward = FeedForward(policy, name="feed_forward")
         self.build((None,))
 
     def build(self, input_shape: Any) -> None:
@@ -186,9 +199,9 @@ class UniversalSentenceEncoder(Encoder):
     def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Sums of features (batch, features) and numbers of tokens → embeddings."""
         # The projection is linear, so it is applied to the sum instead of each token.
-        sentence = (
-            total @ self.projection.kernel + length * self.projection.bias
-        ) / tf.sqrt(length)
+        own = self.projection
+        projected = tf.cast(product(total, own.kernel, own.compute_dtype), tf.float32)
+        sentence = (projected + length * own.bias) / tf.sqrt(length)
         return unit_length(self.feed_forward(sentence))
 
     @tf.function(
@@ -234,7 +247,7 @@ class UniversalSentenceEncoder(Encoder):
             texts: every text that the copy will meet.
 
         Returns:
-            An independent encoder; `expand` writes its rows back.
+            An independent encoder, in float32; `expand` writes its rows back.
 
         Raises:
             ValueError: if this encoder is compact and has no row for a token.
@@ -260,21 +273,23 @@ class UniversalSentenceEncoder(Encoder):
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """See `Encoder.configuration`: SentencePiece's SHA-256, and the vocabulary."""
+        """See `Encoder.configuration`: SentencePiece, vocabulary, precision."""
         vocabulary = self.embedding.vocabulary
         return {
             "kind": "use",
             "dim": self.dim,
             "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
             "vocabulary": vocabulary and list(vocabulary),
+            "precision": self.precision,
         }
 
     def get_config(self) -> dict[str, Any]:
-        """SentencePiece and vocabulary, see `keras.layers.Layer.get_config`."""
+        """SentencePiece, vocabulary, precision, see `keras.layers.Layer.get_config`."""
         return {
             **super().get_config(),
             "sentencepiece": hashlib.sha256(self.sentencepiece).hexdigest(),
             "vocabulary": self.embedding.vocabulary,
+            "precision": self.precision,
         }
 
     @staticmethod
@@ -305,17 +320,17 @@ class UniversalSentenceEncoder(Encoder):
             self.resources = [self.tokenizer]
 
     def copy(self) -> UniversalSentenceEncoder:
-        """An independent encoder with the same vocabulary and weights."""
+        """An independent encoder with the same vocabulary, precision and weights."""
         return self._assembled(self)
 
     def _assembled(
         self, *sources: UniversalSentenceEncoder
     ) -> UniversalSentenceEncoder:
-        """First source's vocabulary, the rows of each in turn, own dense weights."""
+        """The first source's settings, the rows of each in turn, own dense weights."""
         # Models are cycles of references: dead ones keep their tables until now.
         gc.collect()
         copy = UniversalSentenceEncoder(
-            self.sentencepiece, sources[0].embedding.vocabulary
+            self.sentencepiece, sources[0].embedding.vocabulary, sources[0].precision
         )
         for source in sources:
             # In parts: TensorFlow's allocator would keep the room of a second table.
@@ -358,6 +373,6 @@ class UniversalSentenceEncoder(Encoder):
             tokens, rows = self.embedding.difference(weights.Weights().table())
             dense = {name: v.numpy() for name, v in self.dense_variables().items()}
             vocabulary = None if self.embedding.vocabulary is None else known
-            changed = delta.Delta(tokens, rows, dense, vocabulary)
+            changed = delta.Delta(tokens, rows, dense, vocabulary, self.precision)
             delta.write(folder / "delta.npz", changed)
             (folder / "sentencepiece.model").write_bytes(self.sentencepiece)
