@@ -39,7 +39,7 @@ class TinyEncoder(Encoder):
     def copy(self):
         copy = TinyEncoder(self.dim)
         copy.set_weights(self.get_weights())
-        return copy
+        return copy.freeze_layers(self.frozen_layers())
 
     def compact(self, texts):
         return self.copy()

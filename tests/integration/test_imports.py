@@ -4,8 +4,6 @@ import ast
 import subprocess
 import sys
 
-import pytest
-
 from tests import ROOT
 
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -14,9 +12,11 @@ UNUSED = ["sklearn.manifold", "sklearn.linear_model"]
 HEAVY = ["tensorflow", "keras", "pandas", "sklearn", "matplotlib"]
 
 
-def loaded_by(statement, names):
-    """Those of ``names`` that are loaded once a new process has run ``statement``."""
-    code = f"import sys\n{statement}\nprint([n for n in {names} if n in sys.modules])"
+def loaded_by(statements, names):
+    """Those of ``names`` that a new process has loaded, after each statement."""
+    code = "import sys"
+    for statement in statements:
+        code += f"\n{statement}\nprint([n for n in {names} if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -24,23 +24,23 @@ def loaded_by(statement, names):
         text=True,
         check=True,
     )
-    return ast.literal_eval(done.stdout)
+    return [ast.literal_eval(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("statement", "unwanted"),
-    [
-        ("import usetune", OPTIONAL + HEAVY),
-        ("from usetune import load_encoder", OPTIONAL + UNUSED),
-        ("from usetune import fine_tune, load_encoder", OPTIONAL + UNUSED),
-    ],
-)
-def test_an_import_loads_no_more_than_it_needs(statement, unwanted):
-    assert loaded_by(statement, unwanted) == []
-
-
-def test_what_is_loaded_is_seen():
-    assert loaded_by("from usetune import cosine_similarity", HEAVY)
+def test_an_import_loads_no_more_than_it_needs():
+    front, encoders, training = loaded_by(
+        [
+            "import usetune",
+            "from usetune import load_encoder",
+            "from usetune import fine_tune, load_encoder",
+        ],
+        OPTIONAL + UNUSED + HEAVY,
+    )
+    assert front == []
+    for loaded in encoders, training:
+        assert not {*loaded} & {*OPTIONAL, *UNUSED}
+        # What is loaded is seen.
+        assert {"tensorflow", "keras"} <= {*loaded}
 
 
 def test_no_module_imports_the_front_door():

@@ -1,4 +1,4 @@
-import dataclasses
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -28,24 +28,23 @@ def example_pairs(count=24):
 @QUIET
 def test_the_soup_is_the_average_of_its_members(tiny):
     pairs = example_pairs()
-    settings = {"epochs": 1, "optimizer": keras.optimizers.Adam(1e-2)}
-    soup = fine_tune_soup(tiny, pairs, members=3, seed=5, **settings)
+    rate = keras.optimizers.schedules.CosineDecay(1e-2, 9)
+    optimizer = keras.optimizers.Adam(rate)
+    settings = {"seed": 5, "epochs": 2, "optimizer": optimizer}
+    soup = fine_tune_soup(tiny, pairs, members=3, **settings)
     # One split: the validation is held out from every member.
     training, validation = split_pairs(pairs, seed=5)
     (data,) = soup.data
     pd.testing.assert_frame_equal(data.training, training)
     pd.testing.assert_frame_equal(data.validation, validation)
-    members = [
-        fine_tune(
-            tiny,
-            training,
-            validation_data=validation,
-            seed=seed,
-            epochs=1,
-            optimizer=keras.optimizers.Adam(1e-2),
-        )
-        for seed in (5, 6, 7)
-    ]
+    # Each member has an optimizer of its own.
+    assert not optimizer.built
+    assert soup.record.optimizer["learning_rate"]["initial_learning_rate"] == 1e-2
+    members = []
+    for seed in (5, 6, 7):
+        settings |= {"seed": seed, "optimizer": keras.optimizers.Adam(rate)}
+        sets = TrainingSet(training, validation)
+        members.append(fine_tune(tiny, sets, **settings))
     weights = [member.encoder.variables for member in members]
     for average, *parts in zip(soup.encoder.variables, *weights, strict=True):
         np.testing.assert_allclose(average, np.mean(parts, axis=0), atol=1e-6)
@@ -54,6 +53,10 @@ def test_the_soup_is_the_average_of_its_members(tiny):
     assert soup.history.index.names == ["member", "epoch"]
     for number, member in enumerate(members):
         pd.testing.assert_frame_equal(soup.history.loc[number], member.history)
+        for name in ("base", "data", "optimizer", "settings", "versions"):
+            assert getattr(soup.record, name) == getattr(member.record, name)
+        found, (own,) = soup.record.runs[number], member.record.runs
+        assert replace(found, seconds=0) == replace(own, seconds=0)
     assert [run.seed for run in soup.record.runs] == [5, 6, 7]
 
 
@@ -68,16 +71,6 @@ def test_a_soup_of_several_data_sets(tiny):
     pd.testing.assert_frame_equal(sets[1].validation, example_pairs(16))
     one = pd.concat([sets[0].training, sets[0].validation], ignore_index=True)
     pd.testing.assert_frame_equal(one, example_pairs())
-
-
-@QUIET
-def test_each_member_has_an_optimizer_of_its_own(tiny):
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, 9)
-    optimizer = keras.optimizers.Adam(rate)
-    settings = {"members": 2, "seed": 3, "epochs": 1}
-    soup = fine_tune_soup(tiny, example_pairs(), optimizer=optimizer, **settings)
-    assert soup.record.optimizer["learning_rate"]["initial_learning_rate"] == 1e-3
-    assert not optimizer.built
 
 
 @QUIET
@@ -107,19 +100,6 @@ def test_each_member_has_its_checkpoint_and_its_logs(tiny, tmp_path):
     assert files == ["logs", "run.0.npz", "run.1.npz"]
     assert sorted(path.name for path in logs.iterdir()) == ["member_0", "member_1"]
     assert (logs / "member_1" / "log.csv").exists()
-
-
-@QUIET
-def test_the_record_of_a_soup(tiny):
-    soup = fine_tune_soup(tiny, example_pairs(), members=2, seed=3, epochs=2)
-    one = fine_tune(tiny, soup.data, seed=4, epochs=2).record
-    for name in ("base", "data", "optimizer", "settings", "versions"):
-        assert getattr(soup.record, name) == getattr(one, name)
-    assert [run.seed for run in soup.record.runs] == [3, 4]
-    second = soup.record.runs[1]
-    assert dataclasses.replace(second, seconds=0) == dataclasses.replace(
-        one.runs[0], seconds=0
-    )
 
 
 def test_members_must_be_positive(tiny):

@@ -329,13 +329,13 @@ parts = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, parts)
 from usetune import fine_tune, load_encoder, load_pairs
 from usetune.data.sources import shipped
-base = load_encoder()
 pairs = load_pairs(shipped("training_data.csv")).iloc[:20]
+texts = [*pairs["base"], *pairs["ref"]]
+base = load_encoder().compact(texts)
 one = fine_tune(base, pairs, epochs=1, seed=1)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     two = fine_tune(base, pairs, epochs=1, seed=1)
-texts = pairs["base"].tolist()
 # Answers to one question are no negatives of each other on any device.
 answers = pd.DataFrame({"anchor": "why", "positive": [f"for {n}" for n in range(9)]})
 with strategy.scope():

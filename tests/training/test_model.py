@@ -16,25 +16,20 @@ TEXTS = np.array(
 )
 
 
-@pytest.fixture
-def encoder(base):
-    return base.compact(TEXTS.ravel().tolist())
-
-
-def test_embeds_the_texts_of_each_example(encoder):
-    embeddings = ExampleEncoder(encoder)(tf.constant(TEXTS)).numpy()
-    assert embeddings.shape == (15, 2, 512)
+def test_embeds_the_texts_of_each_example(tiny):
+    embeddings = ExampleEncoder(tiny)(tf.constant(TEXTS)).numpy()
+    assert embeddings.shape == (15, 2, 16)
     for column in (0, 1):
-        expected = encoder.encode(TEXTS[:, column].tolist())
+        expected = tiny.encode(TEXTS[:, column].tolist())
         np.testing.assert_allclose(embeddings[:, column], expected, atol=1e-6)
-    spec = ExampleEncoder(encoder).compute_output_spec(
+    spec = ExampleEncoder(tiny).compute_output_spec(
         keras.KerasTensor((None, 2), "string")
     )
-    assert spec.shape == (None, 2, 512)
+    assert spec.shape == (None, 2, 16)
 
 
-def test_any_number_of_columns_in_one_graph(encoder):
-    embedder = ExampleEncoder(encoder)
+def test_any_number_of_columns_in_one_graph(tiny):
+    embedder = ExampleEncoder(tiny)
     graph = tf.function(
         embedder, input_signature=[tf.TensorSpec((None, None), "string")]
     )
@@ -59,7 +54,8 @@ def test_cached_gradients_are_those_of_the_whole_batch(tiny, size):
     compare(tiny, MultipleNegativesRanking(), size)
 
 
-def test_cached_gradients_of_the_real_encoder(encoder):
+def test_cached_gradients_of_the_real_encoder(base):
+    encoder = base.compact(TEXTS.ravel().tolist())
     compare(encoder, Matryoshka(MultipleNegativesRanking(), [512, 64]), 4)
 
 
@@ -67,7 +63,8 @@ def compare(encoder, loss, size):
     before = [variable.numpy() for variable in encoder.trainable_variables]
     whole, loss_of_whole = one_step(encoder, loss)
     cached, loss_of_cached = one_step(encoder, Cached(loss, size), size)
-    assert loss_of_cached == pytest.approx(loss_of_whole, rel=1e-6)
+    # Logarithms of shares near 1, in float32.
+    assert loss_of_cached == pytest.approx(loss_of_whole, rel=1e-6, abs=1e-6)
     for start, a, b in zip(before, whole, cached, strict=True):
         assert np.abs(a - start).max() > 0
         np.testing.assert_allclose(b, a, atol=1e-4 * np.abs(a - start).max())
@@ -88,9 +85,9 @@ def test_cached_gradients_with_a_guide(tiny):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_layers_of_the_loss_are_trained(encoder):
+def test_layers_of_the_loss_are_trained(tiny):
     layer = keras.layers.Dense(3)
     layer.build((None, 5))
-    model = ExampleEncoder(encoder, [layer])
+    model = ExampleEncoder(tiny, [layer])
     assert any(variable is layer.kernel for variable in model.trainable_variables)
     assert any(variable is layer.kernel for variable in model.weights)
