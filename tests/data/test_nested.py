@@ -57,6 +57,23 @@ def test_lists_are_taken_apart_and_counted(source):
     assert counts(few)["left out by per_row"] == 1
 
 
+@pytest.mark.parametrize("library", ["pyarrow", "datasets", "parquet"])
+def test_texts_that_are_not_utf_8_are_named(library, tmp_path):
+    broken = pa.array([b"a", b"\xff", b"b", b"\xfe"]).view(pa.string())
+    whole = pa.array(["a", "b"])
+    lists = pa.ListArray.from_arrays([0, 1, 4], broken)
+    for positive, message in ((broken[:2], "1 of 2"), (lists, "1 of 2")):
+        table = pa.table({"anchor": whole, "positive": positive})
+        if library == "datasets":
+            datasets = pytest.importorskip("datasets")
+            table = datasets.Dataset(datasets.table.InMemoryTable(table))
+        if library == "parquet":
+            pq.write_table(table, tmp_path / "a.parquet")
+            table = tmp_path / "a.parquet"
+        with pytest.raises(ValueError, match=f"positive: .*UTF-8.* {message} .* row 2"):
+            load_pairs(table)
+
+
 @pytest.mark.parametrize("library", ["pyarrow", "datasets"])
 def test_nested_columns(library):
     rows = [{"set": row, "note": None} for row in ROWS[:2]]

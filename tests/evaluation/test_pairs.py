@@ -13,6 +13,7 @@ from usetune.evaluation.pair_metrics import (
     similarity_metrics,
     triplet_metrics,
 )
+from usetune.evaluation.pair_scores import PairScores
 from usetune.evaluation.pairs import (
     BinaryClassificationEvaluator,
     SimilarityEvaluator,
@@ -615,6 +616,23 @@ def test_scores_of_tables_have_paired_intervals():
     other = SimilarityEvaluator(a, b, rng.random(30)).score(base)
     with pytest.raises(ValueError, match="on the same table. Received: tables of 30"):
         other.compare(SimilarityEvaluator(a, b, rng.random(30)).score(tuned))
+    near, far = (TripletEvaluator(a, b, c, margin=m).score(base) for m in (0, 0.1))
+    with pytest.raises(ValueError, match="same settings.*'margin': 0}.*'margin': 0.1}"):
+        near.compare(far)
+
+
+def test_gold_numbers_are_found_by_name_not_by_type():
+    table = pd.DataFrame({"base": ["a"] * 2, "ref": ["b"] * 2, "similarity": [0.1, 1]})
+    seen = []
+    scores = PairScores(
+        table.astype({"similarity": object}),
+        np.array([[0.5], [0.6]]),
+        lambda *columns, **settings: seen.append((columns, settings)) or {},
+        {"margin": 1},
+    )
+    scores.metrics()
+    ((cosines, gold), settings) = seen[0]
+    assert [*cosines] == [0.5, 0.6] and [*gold] == [0.1, 1] and settings["margin"] == 1
 
 
 def test_draws_of_one_label_have_no_average_precision():

@@ -1,5 +1,6 @@
 """Warnings that save a day."""
 
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -41,7 +42,10 @@ class Fixed:
 
 def of_loss(loss):
     """A training set as far as its loss is looked at."""
-    return SimpleNamespace(loss=loss, format=None, columns="abc", training=None)
+    training = pd.DataFrame([[*"abc"], [*"bca"]], columns=[*"xyz"])
+    return SimpleNamespace(
+        loss=loss, format=None, columns=[*training], training=training
+    )
 
 
 def of_labels(labels):
@@ -60,7 +64,7 @@ def of_labels(labels):
 )
 def test_a_margin_that_unit_vectors_cannot_reach(loss):
     with pytest.warns(UserWarning, match="margin .*unit vectors are at most .* apart"):
-        check_data([of_loss(loss)], [[]], 8)
+        check_data([of_loss(loss)], [[0, 1]], 8)
 
 
 @pytest.mark.filterwarnings("error")
@@ -73,7 +77,7 @@ def test_a_margin_that_unit_vectors_cannot_reach(loss):
     ],
 )
 def test_a_margin_that_they_can_reach(loss):
-    check_data([of_loss(loss)], [[]], 8)
+    check_data([of_loss(loss)], [[0, 1]], 8)
 
 
 def test_batches_of_one_class():
@@ -154,6 +158,35 @@ def test_batches_without_negatives(tiny, pairs, settings):
     ):
         history = fine_tune(tiny, data, epochs=1).history
     np.testing.assert_allclose(history.iloc[1:], 0, atol=1e-6)
+
+
+ALIKE = pd.DataFrame({"anchor": ["a"] * 5, "positive": "a", "negative": "a"})
+
+
+@pytest.mark.parametrize("loss", [MultipleNegativesRanking(), Triplet(), AnglE()])
+def test_triplets_of_one_text(loss):
+    rows = [[np.arange(5)]]
+    data = TrainingSet(ALIKE, ALIKE, loss=loss)
+    with pytest.warns(
+        UserWarning, match="1 of 1 batches hold no negatives.* its posit"
+    ):
+        check_data([data], rows, 8)
+    with pytest.warns(UserWarning, match="val_loss is one number whatever is learned"):
+        check_validation([data], rows)
+    others = ALIKE.assign(negative=[*"aaaab"])
+    data = TrainingSet(others, others, loss=loss)
+    with warnings.catch_warnings(action="error"):
+        check_data([data], rows, 8)
+        check_validation([data], rows)
+
+
+@pytest.mark.filterwarnings("ignore:.*whatever is learned")
+def test_nothing_is_learned_from_triplets_of_one_text(tiny):
+    data = TrainingSet(ALIKE, ALIKE[:2], loss=Triplet(), batch_sampler="shuffled")
+    with pytest.warns(UserWarning, match="1 of 1 batches hold no negatives"):
+        tuned = fine_tune(tiny, data, epochs=1).encoder
+    for one, two in zip(tuned.variables, tiny.variables, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_a_validation_of_one_row(tiny):

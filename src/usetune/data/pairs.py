@@ -9,6 +9,7 @@ import pandas as pd
 from usetune.data.columns import require_columns
 from usetune.data.formats import FORMATS, check_rows, format_of
 from usetune.data.nested import unnested
+from usetune.data.parquet import check_texts
 from usetune.data.tables import read_table
 
 
@@ -70,9 +71,14 @@ def load_pairs(
     if is_file:
         path, table = str(source), read_table(source, *columns, names=names or {})
     else:
-        if hasattr(source, "column_names") and hasattr(source, "to_pandas"):
-            source = source.flatten().to_pandas()
         path = "pairs"
+        if hasattr(source, "column_names") and hasattr(source, "to_pandas"):
+            source = source.flatten()
+            if hasattr(source, "with_format"):
+                # A `Dataset` is a selection of the rows of a table of pyarrow.
+                source = source.with_format("arrow")[:]
+            check_texts(source, path)
+            source = source.to_pandas()
         table = require_columns(source, path, *columns, names=names or {})
     examples = unnested(table, per_row, path)
     found = format_of(examples, format, path)

@@ -1,10 +1,12 @@
-"""Parquet files: opened, and their texts checked."""
+"""Parquet files, opened; and the texts of Arrow's tables, checked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 
@@ -50,6 +52,27 @@ def holds_texts(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def check_texts(table: pa.Table, source: str | Path) -> None:
+    """Refuse texts, alone or in lists, that are not UTF-8: pandas would fail on them.
+
+    Raises:
+        ValueError: naming ``source``, the column and the first row, from 1.
+    """
+    for field, column in zip(table.schema, table.columns, strict=True):
+        places = np.arange(len(column))
+        if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+            places = pc.list_parent_indices(column).to_numpy()
+            column = pc.list_flatten(column)
+        wrong = undecodable(column) if holds_texts(column.type) else []
+        if wrong:
+            rows = np.unique(places[wrong])
+            raise ValueError(
+                f"{source}, column {field.name}: expected texts in UTF-8. Received in "
+                f"{len(rows)} of {len(table)} rows other bytes, the first in row "
+                f"{rows[0] + 1}"
+            )
 
 
 def as_bytes(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,7 +11,7 @@ from usetune._utils.json import parse_object
 from usetune._utils.paths import expand
 from usetune.data.columns import require_columns
 from usetune.data.csv_rows import csv_header, csv_rows, full_rows
-from usetune.data.parquet import check_whole, holds_texts, open_parquet, undecodable
+from usetune.data.parquet import check_texts, check_whole, holds_texts, open_parquet
 from usetune.data.text_files import lines_of, open_lines
 
 # A table is read as a whole, and takes some hundred bytes of memory a row.
@@ -119,15 +119,9 @@ def _read_parquet(path: Path, check: _Check, most_rows: int) -> pd.DataFrame:
         check(pd.DataFrame(columns=file.schema_arrow.names))
         table = file.read()
         check_whole(file, len(table))
+        check_texts(table, path)
         for place, field in enumerate(table.schema):
             if holds_texts(field.type):
-                rows = undecodable(table[place])
-                if rows:
-                    raise ValueError(
-                        f"{path}, column {field.name}: expected texts in UTF-8. "
-                        f"Received in {len(rows)} of {len(table)} rows other bytes, "
-                        f"the first in row {rows[0] + 1}"
-                    )
                 texts = table[place].cast(pa.large_string())
                 table = table.set_column(place, field.name, texts)
         # What pandas has stored beside may make columns to an index.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from usetune.data.formats import text_columns
 from usetune.evaluation import bootstrap
 
 
@@ -20,11 +21,13 @@ class PairScores:
         cosines: float array (examples, 1), or of triplets (examples, 2): of the anchor
             with the positive and with the negative.
         measure: from columns of cosines, then of gold numbers, to metrics.
+        settings: further arguments of ``measure``, by name.
     """
 
     examples: pd.DataFrame
     cosines: np.ndarray
     measure: Callable[..., Mapping[str, float]]
+    settings: Mapping[str, float]
 
     def metrics(self) -> dict[str, float]:
         """Each metric by its name."""
@@ -59,16 +62,23 @@ class PairScores:
             difference, percentiles) and n.
 
         Raises:
-            ValueError: if the two were measured on other tables.
+            ValueError: if the two were measured on other tables, or by other settings,
+                such as the margin of triplets.
         """
         if not self.examples.equals(tuned.examples):
             raise ValueError(
                 "base and tuned must be scored on the same table. Received: tables of "
                 f"{len(self.examples)} and {len(tuned.examples)} rows"
             )
+        if self.settings != tuned.settings:
+            raise ValueError(
+                "base and tuned must be scored by the same settings. Received: "
+                f"{dict(self.settings)} and {dict(tuned.settings)}"
+            )
         both, size = (self._metrics_of, tuned._metrics_of), len(self.examples)
         return bootstrap.compare(*both, size, samples, seed).assign(n=size)
 
     def _metrics_of(self, rows: np.ndarray) -> dict[str, float]:
-        numbers = self.examples.select_dtypes("number").to_numpy()
-        return dict(self.measure(*self.cosines[rows].T, *numbers[rows].T))
+        table = self.examples.drop(columns=text_columns(self.examples))
+        numbers = table.to_numpy()[rows]
+        return dict(self.measure(*self.cosines[rows].T, *numbers.T, **self.settings))

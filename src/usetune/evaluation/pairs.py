@@ -1,7 +1,6 @@
 """Measures of an encoder on tables: scored pairs, triplets, pairs labelled 0 or 1."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,7 @@ class _TableEvaluator:
         cosine_metrics: those of them that `score` gives, from the cosines of the first
             column of texts with the others, and then the numbers.
         name: put before the names of the metrics.
+        **settings: further arguments of both, by name.
     """
 
     def __init__(
@@ -52,11 +52,12 @@ class _TableEvaluator:
         metrics: Callable[..., Mapping[str, float]],
         cosine_metrics: Callable[..., Mapping[str, float]],
         name: str,
+        **settings: float,
     ) -> None:
         self._table = table = checked_table(data, format, source)
         columns = text_columns(table)
         self.name, self._metrics, self._count = name, metrics, len(columns)
-        self._cosine_metrics = cosine_metrics
+        self._cosine_metrics, self._settings = cosine_metrics, settings
         self.texts = [text for column in columns for text in table[column]]
         self._numbers = [
             table[name].to_numpy() for name in table if name not in columns
@@ -72,7 +73,8 @@ class _TableEvaluator:
             ValueError: if an embedding is not finite.
         """
         embeddings = np.split(embed(encoder, self.texts), self._count)
-        return with_prefix(self._metrics(*embeddings, *self._numbers), self.name)
+        metrics = self._metrics(*embeddings, *self._numbers, **self._settings)
+        return with_prefix(metrics, self.name)
 
     def score(self, encoder: TextEncoder) -> PairScores:
         """Metrics of the cosine, to be given intervals or compared.
@@ -85,7 +87,9 @@ class _TableEvaluator:
         """
         first, *others = np.split(embed(encoder, self.texts), self._count)
         cosines = [pair_similarities(first, other)["cosine"] for other in others]
-        return PairScores(self._table, np.column_stack(cosines), self._cosine_metrics)
+        return PairScores(
+            self._table, np.column_stack(cosines), self._cosine_metrics, self._settings
+        )
 
 
 class SimilarityEvaluator(_TableEvaluator):
@@ -139,9 +143,10 @@ class TripletEvaluator(_TableEvaluator):
             triplets,
             TRIPLETS,
             "triplets",
-            partial(triplet_metrics, margin=margin),
-            partial(cosine_accuracy, margin=margin),
+            triplet_metrics,
+            cosine_accuracy,
             name,
+            margin=margin,
         )
 
 

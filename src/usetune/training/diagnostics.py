@@ -11,7 +11,7 @@ from usetune.data.formats import CLASSES
 from usetune.encoders.base import Encoder
 from usetune.losses import AnglE, CoSENT, innermost
 from usetune.losses.in_batch import InBatchLoss
-from usetune.losses.triplets import ACTIVE
+from usetune.losses.triplets import ACTIVE, Triplet
 from usetune.training.batches import unusable
 from usetune.training.training_set import TrainingSet
 
@@ -41,8 +41,8 @@ def check_data(
             warn(
                 f"{alone} of {len(batches)} batches hold no negatives, and nothing is "
                 "learned from them: each has one example, or one anchor, positive, "
-                "occupation or similarity for all. Use larger batches, or more varied "
-                "pairs"
+                "occupation or similarity for all, or its positives for negatives. "
+                "Use larger batches, or more varied pairs"
             )
 
 
@@ -57,10 +57,11 @@ def check_validation(
     """
     for own, batches in zip(sets, passes, strict=True):
         if _without_negatives(own, own.validation, batches) == len(batches):
+            value = "one number" if len(own.columns) > 2 else "0"
             warn(
-                f"val_loss is 0 whatever is learned: {len(own.validation)} examples to "
-                "validate on, and no negative for any of them. Hold out more, or give "
-                "validation_data"
+                f"val_loss is {value} whatever is learned: {len(own.validation)} "
+                "examples to validate on, and no negative for any of them. Hold out "
+                "more, or give validation_data"
             )
 
 
@@ -69,17 +70,23 @@ def _without_negatives(
 ) -> int:
     """Number of batches whose examples are not compared with each other.
 
-    They all have a text or a thing in common, or a score where its order counts.
+    They all have a text or a thing in common, or a score where its order counts; and
+    of the negatives that they have of their own, each is their positive once more.
     """
     loss = innermost(data.loss)
-    if not isinstance(loss, (InBatchLoss, CoSENT, AnglE)) or len(data.columns) > 2:
+    is_between = isinstance(loss, (InBatchLoss, CoSENT, AnglE))
+    if not is_between and not isinstance(loss, Triplet):
         return 0
-    names = ["similarity"]
-    if isinstance(loss, InBatchLoss):
-        names = [*data.columns, *table.columns.intersection(["occupation", "label"])]
+    names = [*data.columns, *table.columns.intersection(["occupation", "label"])]
+    if "similarity" in table and not isinstance(loss, InBatchLoss):
+        names = ["similarity"]
     codes = [pd.factorize(table[name])[0] for name in names]
+    texts = table[data.columns].to_numpy()
+    has_own = (texts[:, 2:] != texts[:, 1:2]).any(axis=1)
     return sum(
-        any((own[rows] == own[rows[0]]).all() for own in codes) for rows in batches
+        not has_own[rows].any()
+        and (not is_between or any((own[rows] == own[rows[0]]).all() for own in codes))
+        for rows in batches
     )
 
 
