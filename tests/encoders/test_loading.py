@@ -24,10 +24,17 @@ from usetune.encoders.saved_model import SavedModelEncoder
 from usetune.encoders.use import weights
 
 
+@pytest.fixture(scope="module")
+def stored(base, tmp_path_factory):
+    """An export of `small`."""
+    folder = tmp_path_factory.mktemp("stored") / "exported"
+    base.compact(TEXTS).export(folder)
+    return folder
+
+
 @pytest.fixture
-def exported(small, tmp_path):
-    small.export(tmp_path / "exported")
-    return tmp_path / "exported"
+def exported(stored, tmp_path):
+    return shutil.copytree(stored, tmp_path / "exported")
 
 
 @pytest.mark.parametrize("handle", ["use", "", "no/such/folder", "model.h5"])
@@ -221,22 +228,20 @@ def server(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def archive(base, tmp_path_factory):
+def archive(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archive") / "exported"
-    base.compact(TEXTS).export(folder)
+    tiny.export(folder)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz", compresslevel=1) as tar:
         tar.add(folder, arcname=".")
     return content.getvalue()
 
 
-def test_download(server, archive, small):
+def test_download(server, archive, tiny):
     server.content = archive
     for _ in range(2):
         encoder = load_encoder(server.url)
-        np.testing.assert_allclose(
-            encoder.encode(TEXTS), small.encode(TEXTS), atol=1e-6
-        )
+        np.testing.assert_allclose(encoder.encode(TEXTS), tiny.encode(TEXTS), atol=1e-6)
     # The second time it comes from the cache.
     assert server.requested == ["/encoder/1?tf-hub-format=compressed"]
 
@@ -247,7 +252,7 @@ def test_truncated_download_is_refused_and_can_be_repeated(server, archive, kept
     with pytest.raises(OSError, match="encoder/1|not a complete SavedModel"):
         load_encoder(server.url)
     server.content = archive
-    assert load_encoder(server.url).dim == 512
+    assert load_encoder(server.url).dim == 16
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
@@ -332,7 +337,7 @@ def test_what_cannot_be_loaded_does_not_stay(server, archive, tmp_path):
         load_encoder(server.url)
     assert [*(tmp_path / "cache").iterdir()] == []
     server.content = archive
-    assert load_encoder(server.url).dim == 512
+    assert load_encoder(server.url).dim == 16
 
 
 @pytest.mark.parametrize("pace", ["silent", "drips"])
@@ -376,12 +381,9 @@ def test_kaggle_handle(monkeypatch, exported):
         load_encoder(f"kaggle://{handle}")
 
 
-@pytest.mark.parametrize("dim", [512, 24])
-def test_tensorflow_hub_loads_a_moved_export(small, tmp_path, dim):
-    encoder = small if dim == 512 else small.truncate(dim)
-    encoder.export(tmp_path / "exported")
-    moved = (tmp_path / "exported").rename(tmp_path / "moved")
+def test_tensorflow_hub_loads_a_moved_export(small, exported, tmp_path):
+    moved = exported.rename(tmp_path / "moved")
     loaded = hub.load(str(moved))
     embeddings = loaded(tf.constant(TEXTS)).numpy()
-    np.testing.assert_allclose(embeddings, encoder.encode(TEXTS), atol=1e-6)
+    np.testing.assert_allclose(embeddings, small.encode(TEXTS), atol=1e-6)
     assert len(loaded.trainable_variables) == 35

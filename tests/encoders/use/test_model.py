@@ -161,13 +161,16 @@ def test_rows_survive_a_second_compact(base, small):
         small.compact(["data scientist", "zebra"])
 
 
-@pytest.mark.parametrize("clipnorm", [None, 0.1])
-def test_training_the_compact_table_equals_training_all_of_it(base, clipnorm):
-    """Twenty steps of Adam: the largest difference in any weight is rounding."""
-    full = base.compact(["a"]).expand(base)  # an independent full copy
+@pytest.mark.parametrize(("clipnorm", "rows"), [(None, "all"), (0.1, "some")])
+def test_training_the_compact_table_equals_training_all_of_it(base, clipnorm, rows):
+    """Eight steps of Adam: the largest difference in any weight is rounding."""
+    if rows == "some":
+        base = base.compact(SENTENCES)
+    full = base.copy()
     small = base.compact(TEXTS)
+    assert len(small.embedding.tokens()) < len(full.embedding.tokens())
     rng = np.random.default_rng(0)
-    batches = [rng.choice(len(TEXTS), 4) for _ in range(20)]
+    batches = [rng.choice(len(TEXTS), 4) for _ in range(8)]
     for encoder in (full, small):
         optimizer = keras.optimizers.Adam(1e-3, clipnorm=clipnorm)
         optimizer.build(encoder.trainable_variables)
