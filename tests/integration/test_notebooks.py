@@ -49,6 +49,9 @@ def test_stored_notebook(name):
     assert all(cell["outputs"] for cell in checked)
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
+    for cell in code:
+        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+            assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 40
     text = path.read_text()
     assert "widget" not in text and str(Path.home()) not in text
     assert path.stat().st_size < 500_000
