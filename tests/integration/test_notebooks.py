@@ -1,6 +1,7 @@
 """What nbval does not notice: cells that were never run, and leaks of one machine."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def test_stored_notebook(name):
     assert all(cell["outputs"] for cell in checked)
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
+    # Copied alone into an empty folder, a notebook lacks nothing.
+    sources = "".join("".join(cell["source"]) for cell in code)
+    assert {*re.findall(r"[\"'](?:\.\./)+([^/\"']+)", sources)} <= {"outputs"}
     for cell in code:
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
             assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 40
