@@ -52,6 +52,21 @@ class FusedAdam(keras.optimizers.Adam):
         """The arguments of `__init__`."""
         return {**super().get_config(), "rates": self.rates}
 
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None
+    ) -> None:
+        """Update the variables, see `keras.optimizers.Optimizer.apply`."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        # Once, not for each variable: a small graph is soon traced.
+        self._powers = self.beta_1**step, self.beta_2**step
+        super().apply(grads, trainable_variables)
+
+    def _clip_by_norm(self, values: Any, axes: Any = None) -> tf.Tensor:
+        """Keras' own in two passes over memory; it is asked for whole gradients."""
+        values = tf.convert_to_tensor(values)
+        norm = tf.sqrt(2 * tf.nn.l2_loss(values))
+        return values * (self.clipnorm / tf.maximum(norm, self.clipnorm))
+
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: tf.Tensor
     ) -> None:
@@ -61,19 +76,16 @@ class FusedAdam(keras.optimizers.Adam):
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        beta_1, beta_2 = (
-            tf.cast(beta, variable.dtype) for beta in (self.beta_1, self.beta_2)
-        )
+        powers = [tf.cast(power, variable.dtype) for power in self._powers]
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[number].value.handle,
             v=self._velocities[number].value.handle,
-            beta1_power=beta_1**step,
-            beta2_power=beta_2**step,
+            beta1_power=powers[0],
+            beta2_power=powers[1],
             lr=tf.cast(learning_rate, variable.dtype),
-            beta1=beta_1,
-            beta2=beta_2,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
             epsilon=self.epsilon,
             grad=gradient,
         )

@@ -74,11 +74,11 @@ class NgramTables(NamedTuple):
     Attributes:
         own: what it adds to, (rows, channels).
         products: for each position of the n-gram, the product of own and the kernel
-            of the position, (rows, channels), of the dtype of products.
+            of the position, (order, rows, channels), of the dtype of products.
     """
 
     own: tf.Tensor
-    products: list[tf.Tensor]
+    products: tf.Tensor
 
 
 class NgramConvolution(keras.layers.Layer):
@@ -123,11 +123,8 @@ class NgramConvolution(keras.layers.Layer):
             embedded: embeddings of the distinct tokens, padded, (rows, dim).
             size: how many of the rows are tokens.
         """
-        x = self.normalization(self.projection(embedded))  # (rows, channels)
-        is_token = tf.sequence_mask(size, tf.shape(x)[0], x.dtype)[:, None]
-        x *= is_token
-        first = self.convolutions[0]
-        return NgramTables(x, self._products(first, x, first.bias * is_token))
+        x = self.normalization(self.projection(embedded))[:size]
+        return self._tables(pad_rows(x), self.convolutions[0])
 
     def call(
         self, tables: NgramTables, index: tf.Tensor, text_ids: tf.Tensor
@@ -142,80 +139,62 @@ class NgramConvolution(keras.layers.Layer):
         Returns:
             (tokens, channels).
         """
+        first, second = self.convolutions
         rows = tf.shape(tables.own)[0]
         neighbours = self._neighbours(index, text_ids, rows - 1)
-        first, number = _distinct(neighbours, rows)
-        size = tf.size(first)
-        # Rows of padding see nothing but zeros, so that they are zeros again.
-        padding = [[0, 0], [0, _ROWS_STEP - size % _ROWS_STEP]]
-        ngrams = tf.gather(tf.stack(neighbours), first, axis=1)  # (order, distinct)
-        ngrams = tf.pad(ngrams, padding, constant_values=rows - 1)
-        x = self._residual(tables, ngrams[self.left], tf.unstack(ngrams))
-        second = self.convolutions[1]
-        tables = NgramTables(x, self._products(second, x, second.bias))
-        return self._residual(tables, number, self._neighbours(number, text_ids, size))
+        one, number = _distinct(neighbours, rows)
+        ngrams = tf.gather(neighbours, one, axis=1)  # (order, distinct)
+        x = pad_rows(self._residual(tables, ngrams, first.bias))
+        neighbours = self._neighbours(number, text_ids, tf.shape(x)[0] - 1)
+        return self._residual(self._tables(x, second), neighbours, second.bias)
 
-    def _products(
-        self, convolution: keras.layers.Dense, x: tf.Tensor, bias: tf.Tensor
-    ) -> list[tf.Tensor]:
-        """For each position of the n-gram the product of its kernel, (rows, channels).
-
-        The bias is in the product of the centre, where every n-gram has a token.
-        """
+    def _tables(self, x: tf.Tensor, convolution: keras.layers.Dense) -> NgramTables:
+        """The tables of a convolution of ``x``, (rows, channels)."""
         shape = (self.order, self.channels, self.channels)
         kernels = tf.reshape(convolution.kernel, shape)
-        products = tf.unstack(product(x[None], kernels, convolution.compute_dtype))
-        products[self.left] = tf.cast(products[self.left], x.dtype) + bias
-        return products
+        return NgramTables(x, product(x[None], kernels, convolution.compute_dtype))
 
     def _residual(
-        self, tables: NgramTables, centre: tf.Tensor, neighbours: list[tf.Tensor]
+        self, tables: NgramTables, ngrams: tf.Tensor, bias: tf.Tensor
     ) -> tf.Tensor:
-        """One convolution of n-grams, from rows of its tables."""
-        own = tf.gather(tables.own, centre)
-        rows = map(tf.gather, tables.products, neighbours)
-        return own + tf.nn.relu(tf.add_n([tf.cast(x, own.dtype) for x in rows]))
+        """One convolution of n-grams (order, n) of its tables' rows → (n, channels)."""
+        own = tf.gather(tables.own, ngrams[self.left])
+        rows = tf.range(self.order)[:, None] * tf.shape(tables.own)[0] + ngrams
+        products = tf.gather(tf.reshape(tables.products, (-1, self.channels)), rows)
+        return own + tf.nn.relu(tf.reduce_sum(tf.cast(products, own.dtype), 0) + bias)
 
     def _neighbours(
         self, index: tf.Tensor, text_ids: tf.Tensor, outside: tf.Tensor
-    ) -> list[tf.Tensor]:
-        """For each position of the n-gram, the index there of every token, (tokens,).
+    ) -> tf.Tensor:
+        """For each position of the n-gram, the index there of each, (order, tokens).
 
         Positions beyond either end of a text get the index ``outside``.
         """
         ends = [[self.left, self.order - 1 - self.left]]
-        index = tf.pad(index, ends)
-        ids = tf.pad(text_ids, ends, constant_values=-1)
-        size = tf.size(text_ids)
-        return [
-            tf.where(
-                ids[shift : shift + size] == text_ids,
-                index[shift : shift + size],
-                outside,
-            )
-            for shift in range(self.order)
-        ]
+        positions = tf.range(self.order)[:, None] + tf.range(tf.size(index))
+        ids = tf.gather(tf.pad(text_ids, ends, constant_values=-1), positions)
+        index = tf.gather(tf.pad(index, ends), positions)
+        return tf.where(ids == text_ids, index, outside)
 
 
-def _distinct(
-    neighbours: list[tf.Tensor], rows: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _distinct(neighbours: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Number the n-grams, equal ones alike.
 
     Args:
-        neighbours: for each position of the n-gram a number below ``rows``, (tokens,).
+        neighbours: for each position of the n-gram a number below ``rows``, int32
+            (order, tokens).
         rows: at most 2**18.
 
     Returns:
         A token that has each distinct n-gram, (distinct,); and the number of every
         token's n-gram, (tokens,).
     """
-    columns = [tf.cast(numbers, tf.int64) for numbers in neighbours]
-    number, rest = columns[0], columns[1:]
+    number, *rest = tf.unstack(tf.cast(neighbours, tf.int64))
+    rows = tf.cast(rows, tf.int64)
     # As many as surely fit into 63 bits.
     while rest:
         for column in rest[:2]:
-            number = number * tf.cast(rows, tf.int64) + column
+            number = number * rows + column
         distinct, number = tf.unique(number, tf.int64)
         rest = rest[2:]
     number = tf.cast(number, tf.int32)
