@@ -161,7 +161,8 @@ class NgramConvolution(keras.layers.Layer):
         own = tf.gather(tables.own, ngrams[self.left])
         rows = tf.range(self.order)[:, None] * tf.shape(tables.own)[0] + ngrams
         products = tf.gather(tf.reshape(tables.products, (-1, self.channels)), rows)
-        return own + tf.nn.relu(tf.reduce_sum(tf.cast(products, own.dtype), 0) + bias)
+        sums = tf.add_n(tf.unstack(tf.cast(products, own.dtype), self.order))
+        return own + tf.nn.relu(sums + bias)
 
     def _neighbours(
         self, index: tf.Tensor, text_ids: tf.Tensor, outside: tf.Tensor
