@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from usetune._utils.checks import check_between
 from usetune.data.esco import load_occupations
 from usetune.encoders.loading import load_encoder
 from usetune.page.layout import Page, import_gradio
@@ -47,8 +48,7 @@ def open_page(
 
 
 def _check_port(port: int) -> None:
-    if not 1 <= port <= 65535:
-        raise ValueError(f"port must be from 1 to 65535. Received: {port}")
+    check_between("port", port, 1, 65535)
     socket.create_server((HOST, port)).close()
 
 

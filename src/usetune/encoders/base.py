@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from usetune._utils.arrays import write_arrays
+from usetune._utils.checks import check_between
 from usetune.encoders.assets import asset_digests
 from usetune.encoders.folder import MATRIX, new_folder
 from usetune.encoders.modules import add_projection
@@ -73,13 +74,6 @@ class Encoder(TextModel):
         assets = asset_digests(self.resources)
         return {"kind": "saved_model", "dim": self.dim, "assets": assets}
 
-    def copy(self) -> Encoder:
-        """An independent encoder with the same weights."""
-        raise NotImplementedError
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Encoder:
-        return self.copy()
-
     def truncate(self, dim: int) -> Encoder:
         """This encoder with the first ``dim`` components of its embeddings.
 
@@ -93,10 +87,7 @@ class Encoder(TextModel):
         Raises:
             ValueError: if ``dim`` is something else.
         """
-        if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
-            raise ValueError(f"dim must be an integer. Received: {dim!r}")
-        if not 1 <= dim <= self.dim:
-            raise ValueError(f"dim must be from 1 to {self.dim}. Received: {dim}")
+        check_between("dim", dim, 1, self.dim)
         return ProjectedEncoder(self, np.eye(self.dim, dim))
 
     def save(self, filepath: str | Path, overwrite: bool = False) -> None:

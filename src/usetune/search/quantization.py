@@ -77,9 +77,9 @@ class Quantizer:
         """
         embeddings = _checked(embeddings)
         if not len(embeddings):
+            shape = embeddings.shape
             raise ValueError(
-                "embeddings must have at least one row to calibrate on. "
-                f"Received: shape {embeddings.shape}"
+                f"embeddings must have at least one row. Received: {shape}"
             )
         if (embeddings == embeddings[0]).all():
             warn(
@@ -158,8 +158,7 @@ class Quantizer:
         width = self.high - self.low
         # A dimension that is the same everywhere has one level.
         scaled = (embeddings - self.low) * (steps / np.where(width > 0, width, np.inf))
-        lowest = np.iinfo(dtype).min
-        return (np.rint(scaled).clip(0, steps) + lowest).astype(dtype)
+        return (np.rint(scaled).clip(0, steps) + np.iinfo(dtype).min).astype(dtype)
 
     def dequantize(self, codes: np.ndarray) -> np.ndarray:
         """Turn codes into the embeddings that they stand for.
@@ -183,8 +182,8 @@ class Quantizer:
         if self.precision == "binary":
             codes = np.unpackbits(codes, axis=1, count=self.dim)
         level = codes.astype(np.float32) - np.iinfo(dtype).min
-        embeddings = self.low + level * ((self.high - self.low) / np.float32(steps))
-        return unit_length(embeddings)
+        step = (self.high - self.low) / np.float32(steps)
+        return unit_length(self.low + level * step)
 
     def save(self, path: str | Path) -> None:
         """Write the quantizer to a file that `load` reads.

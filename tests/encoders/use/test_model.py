@@ -14,9 +14,9 @@ from tests.conftest import TEXTS
 from tests.fakes.plain_graph import plain_graph
 from usetune import devices, load_encoder
 from usetune.encoders.identity import encoder_identity
-from usetune.encoders.use import model
-from usetune.encoders.use.layers import _distinct
+from usetune.encoders.use import network
 from usetune.encoders.use.model import UniversalSentenceEncoder
+from usetune.encoders.use.ngrams import _distinct
 
 SENTENCES = [
     *TEXTS,
@@ -76,7 +76,7 @@ def test_equals_an_independent_computation(base, wheel_arrays):
 
 
 def test_runs_of_a_batch_equal_one_call(base, monkeypatch):
-    monkeypatch.setattr(model, "_RUN", 16)
+    monkeypatch.setattr(network, "_RUN", 16)
     small = base.compact(SENTENCES)  # it traces its graph anew
     texts = tf.constant(SENTENCES + SENTENCES[::-1])
     found = small._forward(texts)

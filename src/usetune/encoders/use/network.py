@@ -1,0 +1,215 @@
+"""What the multilingual Universal Sentence Encoder computes, from strings to vectors.
+
+Yang et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval" (2019,
+arXiv:1907.04307), the convolutional variant. The tokens of a batch are one flat run,
+the number of its text beside each token, so nothing is padded.
+
+What depends on a token alone, up to the products of the first convolution, is computed
+once for each distinct token of the batch and gathered; what depends on an n-gram, up to
+the products of the second convolution, once for each distinct n-gram. This is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from usetune.devices import float32_policy, product_policy
+from usetune.encoders.base import Encoder
+from usetune.encoders.strings import BATCH_BYTES
+from usetune.encoders.use import weights
+from usetune.encoders.use.embedding import TokenEmbedding
+from usetune.encoders.use.layers import FeedForward, NormalizedSum
+from usetune.encoders.use.long_texts import parts, tokenize_long
+from usetune.encoders.use.ngrams import NgramConvolution, NgramTables
+from usetune.encoders.use.products import pad_rows, product
+from usetune.encoders.use.tokenizer import sentencepiece_tokenizer
+from usetune.similarity import unit_length
+
+# (tokens of the n-gram, how many of them lie left of its centre)
+_NGRAMS = ((2, 0), (3, 1), (5, 2))
+# Tokens that the two convolutions of an n-gram see, at most, to either side.
+_CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
+# Tokens, about, that `encode` computes at a time.
+_RUN = 8192
+
+
+class TokenTables(NamedTuple):
+    """What depends on a token alone, a row for each distinct token, padded.
+
+    Attributes:
+        embedded: (rows, 512).
+        moments: of each row of these, see `NormalizedSum.moments`, (rows, 2).
+        ngrams: of each n-gram's layers.
+    """
+
+    embedded: tf.Tensor
+    moments: tf.Tensor
+    ngrams: list[NgramTables]
+
+
+class Network(Encoder):
+    """Tokenizer and layers; `UniversalSentenceEncoder` says what the arguments are."""
+
+    # One table serves many texts, which are computed in smaller runs.
+    batch_bytes = 4 * BATCH_BYTES
+
+    def __init__(
+        self,
+        sentencepiece: bytes,
+        vocabulary: Iterable[int] | None = None,
+        precision: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = weights.DIM
+        self.precision = precision
+        policy = product_policy(precision)
+        self._set_sentencepiece(sentencepiece)
+        with float32_policy():
+            self.embedding = TokenEmbedding(self.dim, vocabulary, name="embedding")
+            self.ngrams = [
+                NgramConvolution(order, left, policy, name=f"ngram_{order}")
+                for order, left in _NGRAMS
+            ]
+            self.normalization = NormalizedSum(name="normalization")
+            self.projection = keras.layers.Dense(
+                self.dim, name="projection", dtype=policy
+            )
+            self.feed_forward = FeedForward(policy, name="feed_forward")
+        self.build((None,))
+
+    def _set_sentencepiece(self, model: bytes) -> None:
+        self.sentencepiece = model
+        self.resources = []
+        if model:
+            self.tokenizer = sentencepiece_tokenizer(model)
+            self.resources = [self.tokenizer]
+
+    def build(self, input_shape: Any) -> None:
+        """Create every weight."""
+        self.embedding.build(input_shape)
+        for ngram in self.ngrams:
+            ngram.build((None, self.dim))
+        features = self.dim + sum(ngram.channels for ngram in self.ngrams)
+        self.normalization.build((None, features))
+        self.projection.build((None, features))
+        self.feed_forward.build((None, self.dim))
+        self.built = True
+
+    def call(self, texts: tf.Tensor) -> tf.Tensor:
+        """String tensor (batch,) → float32 tensor (batch, 512) of unit length.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if this encoder is compact and meets a
+                token without a row; the message holds the texts.
+        """
+        if not self.sentencepiece:
+            raise ValueError(
+                "a configuration of another process has no SentencePiece model: load "
+                "its weights, as keras.models.load_model does"
+            )
+        tokens = self.tokenizer.tokenize(texts)
+        tables, index = self._tables(tokens, texts)
+        return self._embed_run(tables, index, tokens.row_lengths())
+
+    def _tables(
+        self, tokens: tf.RaggedTensor, texts: tf.Tensor
+    ) -> tuple[TokenTables, tf.Tensor]:
+        """What depends on single tokens (batch, None); each one's row, (tokens,)."""
+        distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
+        embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (rows, 512)
+        ngrams = [ngram.tables(embedded, tf.size(distinct)) for ngram in self.ngrams]
+        moments = self.normalization.moments(embedded)
+        return TokenTables(embedded, moments, ngrams), index
+
+    def _channels(
+        self, tables: TokenTables, index: tf.Tensor, text_ids: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """What the convolutions give, (tokens, channels) each."""
+        return [
+            ngram(own, index, text_ids)
+            for ngram, own in zip(self.ngrams, tables.ngrams, strict=True)
+        ]
+
+    def _embed_run(
+        self, tables: TokenTables, index: tf.Tensor, lengths: tf.Tensor
+    ) -> tf.Tensor:
+        """Tokens of texts of so many tokens, by their rows → (batch, 512)."""
+        text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
+        channels = self._channels(tables, index, text_ids)
+        length = tf.cast(lengths, tf.float32)[:, None]
+        total = self.normalization(*tables[:2], index, channels, text_ids, length)
+        return self._embed_sum(total, length)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+    def _forward(self, texts: tf.Tensor) -> tf.Tensor:
+        """`call`, with one table for all texts, and the texts in runs that fit caches.
+
+        Args:
+            texts: (batch,), not empty. Alike ones beside each other share n-grams.
+        """
+        tokens = self.tokenizer.tokenize(texts)
+        tables, index = self._tables(tokens, texts)
+        splits = tokens.row_splits
+        run = splits[:-1] // _RUN
+        starts = 1 + tf.where(run[1:] != run[:-1])[:, 0]
+        bounds = tf.concat([[0], starts, [tf.size(run, tf.int64)]], axis=0)
+
+        def embed(i: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, Any]:
+            own = splits[bounds[i] : bounds[i + 1] + 1]
+            lengths = own[1:] - own[:-1]
+            rows = self._embed_run(tables, index[own[0] : own[-1]], lengths)
+            return i + 1, done.write(i, rows)
+
+        count = tf.size(bounds) - 1
+        done = tf.TensorArray(
+            tf.float32, count, infer_shape=False, element_shape=(None, self.dim)
+        )
+        return tf.while_loop(
+            lambda i, _: i < count, embed, (0, done), parallel_iterations=2
+        )[1].concat()
+
+    def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """Sums of features (batch, features) and numbers of tokens → embeddings."""
+        # The projection is linear, so it is applied to the sum instead of each token.
+        own = self.projection
+        projected = tf.cast(product(total, own.kernel, own.compute_dtype), tf.float32)
+        sentence = (projected + length * own.bias) / tf.sqrt(length)
+        return unit_length(self.feed_forward(sentence))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([1], tf.string),
+        ],
+        autograph=False,
+    )
+    def _sum_of_part(
+        self, tokens: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, texts: tf.Tensor
+    ) -> tf.Tensor:
+        """Sum of the features of ``tokens[start:stop]``, (1, features)."""
+        part = tf.RaggedTensor.from_row_lengths(tokens, [tf.size(tokens)])
+        tables, index = self._tables(part, texts)
+        text_ids = tf.zeros_like(index)
+        channels = self._channels(tables, index, text_ids)
+        own = tf.nest.map_structure(
+            lambda x: x[start:stop], (index, channels, text_ids)
+        )
+        length = tf.cast([[stop - start]], tf.float32)
+        return self.normalization(*tables[:2], *own, length)
+
+    def _embed_long(self, text: bytes) -> np.ndarray:
+        tokens = tokenize_long(self.tokenizer, text)
+        beginning = [text[:80].decode(errors="ignore")]
+        total = np.zeros((1, self.projection.kernel.shape[0]))
+        for part, start, stop in parts(tokens, _CONTEXT):
+            total += self._sum_of_part(part, start, stop, beginning)
+        length = tf.constant([[len(tokens)]], tf.float32)
+        return self._embed_sum(tf.constant(total, tf.float32), length)[0].numpy()
