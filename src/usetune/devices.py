@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from usetune._utils.checks import check_choice
+
 
 def prepare_device() -> str:
     """Let TensorFlow take GPU memory as it needs it, and name the device.
@@ -75,10 +77,7 @@ def product_policy(precision: str) -> str:
     Raises:
         ValueError: if it is something else, or bfloat16 would be slower here.
     """
-    if precision not in _POLICIES:
-        raise ValueError(
-            f"precision must be one of {list(_POLICIES)}. Received: {precision!r}"
-        )
+    check_choice("precision", precision, _POLICIES)
     if precision == "bfloat16" and not tf.config.list_physical_devices("GPU"):
         cpu = Path("/proc/cpuinfo")
         if not cpu.is_file() or not _BFLOAT16.search(cpu.read_text()):

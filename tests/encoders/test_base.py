@@ -40,6 +40,18 @@ def test_each_distinct_text_is_computed_once(base, monkeypatch):
     assert sorted(computed) == [b"a", b"b"]
 
 
+def test_batches_are_the_same_in_every_process(base, monkeypatch):
+    # Of texts of one length, which no order of a set must part.
+    batches = []
+    monkeypatch.setattr(
+        base,
+        "_forward",
+        lambda texts: batches.append(texts.numpy().tolist()) or np.zeros((2, 512)),
+    )
+    base.encode([*"hgfedcba"], batch_size=2)
+    assert batches == [[b"g", b"h"], [b"e", b"f"], [b"c", b"d"], [b"a", b"b"]]
+
+
 def test_batches_are_bounded_in_texts_and_in_bytes():
     texts = sorted([b"x" * length for length in range(0, 5000, 7)], key=len)
     ranges = list(strings.batches(texts, 128))

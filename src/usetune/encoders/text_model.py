@@ -81,7 +81,8 @@ class TextModel(StringModel):
         check_process()
         encoded = utf8(texts)
         self._check_texts(encoded)
-        distinct = sorted(set(encoded), key=len)
+        # No set: its order, and with it rounding, would differ between processes.
+        distinct = sorted(dict.fromkeys(encoded), key=len)
         ranges = list(batches(distinct, batch_size, self.batch_bytes))
         for start, stop in ranges:
             distinct[start:stop] = sorted(distinct[start:stop])

@@ -12,9 +12,9 @@ from usetune.plots.drawing import (
     add_legend,
     axes,
     check_table,
-    label_points,
     write,
 )
+from usetune.plots.labels import label_points
 
 
 def plot_sizes(

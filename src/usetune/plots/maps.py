@@ -18,10 +18,10 @@ from usetune.plots.drawing import (
     add_legend,
     axes,
     finite,
-    label_points,
     shown,
     write,
 )
+from usetune.plots.labels import label_points
 
 METHODS = ("pca", "tsne")
 # So many colours can be told apart.

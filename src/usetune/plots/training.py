@@ -15,9 +15,9 @@ from usetune.plots.drawing import (
     as_text,
     axes,
     check_table,
-    label_points,
     write,
 )
+from usetune.plots.labels import label_points
 
 # Lines are told apart in print as well.
 _MARKERS = "osD^v"
