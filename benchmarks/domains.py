@@ -11,55 +11,26 @@ siblings among the ten nearest; STS dev; where "machine learning engineer" comes
 
 import argparse
 import json
-import os
 import time
-from pathlib import Path
-
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 import pandas as pd
+from experiment import DOMAINS, HELD_OUT, OUTPUT, SEEDS, load, recommended
 
-from usetune import DomainEvaluator, load_encoder, load_occupations, split_pairs
-from usetune.data import (
-    load_terminology,
-    positive_pairs_from_occupations,
-    sibling_pairs,
-)
+from usetune import DomainEvaluator, load_encoder, split_pairs
+from usetune.data import sibling_pairs
 from usetune.encoders import Encoder
 from usetune.evaluation import (
     RetrievalEvaluator,
     STSEvaluator,
     graded_relevance,
 )
-from usetune.training import fine_tune_soup, interpolate
+from usetune.training import interpolate
 
-OUTPUT = Path("outputs")
-# The first split of ESCO is the one that the recipe was chosen on.
-SEEDS = (10, 11, 12)
-HELD_OUT = 0.25
 SIBLINGS = 3000
-SETTINGS = {
-    "members": 2,
-    "epochs": 1,
-    "batch_size": 512,
-    "steps_per_epoch": 75,
-    "frozen": ["feed_forward"],
-}
 # 1 is the tuned encoder, 0 the base.
 ALPHAS = (1.0, 0.85)
 SAMPLES = 1000
-
-
-def recommended(
-    base: Encoder, training: pd.DataFrame, validation: pd.DataFrame
-) -> Encoder:
-    """What the guide to a domain of one's own recommends."""
-    # Names of one group are no negatives of each other.
-    training = training.assign(occupation=training["group"])
-    return fine_tune_soup(
-        base, training, validation_data=validation, **SETTINGS
-    ).encoder
 
 
 def related(base: Encoder, training: pd.DataFrame, validation: pd.DataFrame) -> Encoder:
@@ -69,13 +40,6 @@ def related(base: Encoder, training: pd.DataFrame, validation: pd.DataFrame) -> 
 
 
 RECIPES = {"recommended": recommended, "related": related}
-
-
-def load(domain: str) -> pd.DataFrame:
-    """Positive pairs of a domain."""
-    if domain == "esco":
-        return positive_pairs_from_occupations(load_occupations())
-    return load_terminology(domain)
 
 
 def search_of_siblings(
@@ -163,7 +127,7 @@ def row(result: dict) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--domains", nargs="+", default=["esco", "hpo", "icd10cm"])
+    parser.add_argument("--domains", nargs="+", default=DOMAINS)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--recipe", default="recommended", choices=RECIPES)
     arguments = parser.parse_args()
