@@ -9,6 +9,7 @@ from tensorflow.python.tools import saved_model_cli
 from tests.conftest import TEXTS as ALL_TEXTS
 from tests.fakes.tiny_bert import tiny_bert
 from tests.fakes.tiny_encoder import TinyEncoder
+from tests.fakes.tiny_static import tiny_static
 from usetune import load_encoder
 
 # Short enough for the tiny BERT.
@@ -35,6 +36,7 @@ def foreign(tmp_path_factory):
 KINDS = {
     "use": lambda get: get("base").compact(TEXTS),
     "bert": lambda _: tiny_bert(),
+    "static": lambda _: tiny_static(TEXTS),
     "saved_model": lambda get: load_encoder(get("foreign")),
     "truncated": lambda _: TinyEncoder().truncate(5),
     "own": lambda _: TinyEncoder(),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tests.fakes.tiny_bert import tiny_bert
 from tests.fakes.tiny_encoder import TinyEncoder
+from tests.fakes.tiny_static import tiny_static
 from usetune import Encoder, load_encoder
 from usetune.encoders.base import ProjectedEncoder
 from usetune.encoders.identity import encoder_identity
@@ -32,12 +33,14 @@ def test_one_number_makes_another_encoder(tiny):
     assert encoder_identity(other) != encoder_identity(tiny)
 
 
-@pytest.mark.parametrize("kind", ["use", "bert", "saved_model", "projected"])
+@pytest.mark.parametrize("kind", ["use", "bert", "static", "saved_model", "projected"])
 def test_a_saved_encoder_is_known_again(kind, request, tmp_path):
     if kind == "use":
         encoder = request.getfixturevalue("small")
     elif kind == "bert":
         encoder = tiny_bert()
+    elif kind == "static":
+        encoder = tiny_static()
     else:
         encoder = TinyEncoder()
     if kind == "projected":

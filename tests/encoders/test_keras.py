@@ -19,6 +19,7 @@ import tensorflow as tf
 from tests.conftest import TEXTS
 from tests.fakes.tiny_bert import tiny_bert
 from tests.fakes.tiny_encoder import TinyEncoder
+from tests.fakes.tiny_static import tiny_static
 from usetune import build_siamese, fine_tune, load_encoder
 
 STRINGS = tf.constant(TEXTS)
@@ -26,6 +27,7 @@ LABELS = np.arange(len(TEXTS)) % 3
 KINDS = {
     "use": lambda get: get("base").compact(TEXTS),
     "bert": lambda _: tiny_bert(),
+    "static": lambda _: tiny_static(TEXTS),
     "saved_model": lambda get: load_encoder(get("saved")),
     "truncated": lambda _: tiny_bert().truncate(5),
     "control": lambda _: keras.layers.TextVectorization(

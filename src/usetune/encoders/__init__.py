@@ -12,6 +12,7 @@ from usetune.encoders.bert.model import TransformerEncoder
 from usetune.encoders.loading import load_encoder
 from usetune.encoders.projections import principal_rotation, remove_direction
 from usetune.encoders.saved_model import SavedModelEncoder
+from usetune.encoders.static import StaticEncoder
 from usetune.encoders.use.model import UniversalSentenceEncoder
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "principal_rotation",
     "remove_direction",
     "SavedModelEncoder",
+    "StaticEncoder",
     "UniversalSentenceEncoder",
     "TransformerEncoder",
 ]

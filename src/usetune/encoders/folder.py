@@ -25,6 +25,7 @@ _CARD = "README.md"
 # What an encoder of each kind cannot be read without.
 _NEEDED = {
     "use": {"delta.npz", "sentencepiece.model"},
+    "static": {"table.npz", "sentencepiece.model"},
     "bert": {"config.json", "vocab.txt", "model.safetensors"},
     "saved_model": {"saved_model.pb", "variables/variables.index"},
     "projected": {MATRIX, f"encoder/{LISTING}"},
@@ -45,7 +46,7 @@ def new_folder(
 
     Args:
         filepath: the folder to create.
-        kind: "use", "bert", "saved_model" or "projected".
+        kind: "use", "static", "bert", "saved_model" or "projected".
         dim: components of the encoder's embeddings.
         overwrite: replace a folder that was written here before, with its README.md.
         **options: of the encoder, for people: loading reads them from the files.

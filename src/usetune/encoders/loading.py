@@ -21,6 +21,7 @@ from usetune.encoders.hubs import (
     download_from_kaggle,
 )
 from usetune.encoders.saved_model import SavedModelEncoder
+from usetune.encoders.static import TABLE, load_static
 from usetune.encoders.use.loading import load_pretrained, load_saved
 
 USE_MULTILINGUAL = "use-multilingual"
@@ -29,7 +30,7 @@ _BERT_FILES = ("config.json", "model.safetensors")
 # Options of each kind of encoder.
 _OPTIONS = {"use": {"precision"}, "bert": {"pooling", "max_length"}}
 # No one else's folders hold these.
-_OUR_FILES = ("delta.npz", MATRIX)
+_OUR_FILES = ("delta.npz", MATRIX, TABLE)
 
 
 def load_encoder(
@@ -113,6 +114,8 @@ def _load(folder: Path, handle: str, options: Mapping[str, Any]) -> Encoder:
         return ProjectedEncoder(inside, **read_arrays(folder / MATRIX, specs))
     if kind == "use":
         return load_saved(folder, **options)
+    if kind == "static":
+        return load_static(folder)
     return SavedModelEncoder(folder)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
 from usetune.encoders.use import weights
+from usetune.encoders.use.embedding import known_tokens
 
 _FORMAT = {"format": "usetune-delta-1", "base": weights.SHA256}
 
@@ -77,12 +78,7 @@ def read(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Delta:
             f"{metadata}, expected {_FORMAT}"
         )
     vocabulary = arrays.get("vocabulary")
-    known = np.arange(weights.VOCABULARY_SIZE)
-    if vocabulary is not None:
-        if not np.array_equal(vocabulary, known[np.isin(known, vocabulary)]):
-            raise ValueError(f"{path}: vocabulary must be ascending ids of tokens")
-        known = vocabulary
-    if not np.isin(arrays["tokens"], known).all():
+    if not np.isin(arrays["tokens"], known_tokens(path, vocabulary)).all():
         raise ValueError(f"{path}: tokens must be ids of the vocabulary")
     dense = {name: arrays[f"dense/{name}"] for name in shapes}
     precision = str(arrays.get("precision", "float32"))

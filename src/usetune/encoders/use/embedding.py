@@ -1,6 +1,7 @@
-"""The embedding table of the Universal Sentence Encoder, whole or in part."""
+"""An embedding table of SentencePiece's tokens, whole or in part."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +12,20 @@ from usetune.encoders.use import weights
 
 # Token ids (n,) and their rows (n, dim), part by part.
 Parts = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+def known_tokens(path: str | Path, vocabulary: np.ndarray | None) -> np.ndarray:
+    """Token ids that have a row, of a vocabulary read from a file; None for all.
+
+    Raises:
+        ValueError: naming the file, if they are no ascending ids of tokens.
+    """
+    known = np.arange(weights.VOCABULARY_SIZE)
+    if vocabulary is None:
+        return known
+    if not np.array_equal(vocabulary, known[np.isin(known, vocabulary)]):
+        raise ValueError(f"{path}: vocabulary must be ascending ids of tokens")
+    return vocabulary
 
 
 class TokenEmbedding(keras.layers.Layer):

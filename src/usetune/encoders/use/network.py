@@ -19,15 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 from usetune.devices import float32_policy, product_policy
-from usetune.encoders.base import Encoder
 from usetune.encoders.strings import BATCH_BYTES
 from usetune.encoders.use import weights
 from usetune.encoders.use.embedding import TokenEmbedding
 from usetune.encoders.use.layers import FeedForward, NormalizedSum
 from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.ngrams import NgramConvolution, NgramTables
+from usetune.encoders.use.pieces import PieceEncoder
 from usetune.encoders.use.products import pad_rows, product
-from usetune.encoders.use.tokenizer import sentencepiece_tokenizer
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
@@ -52,7 +51,7 @@ class TokenTables(NamedTuple):
     ngrams: list[NgramTables]
 
 
-class Network(Encoder):
+class Network(PieceEncoder):
     """Tokenizer and layers; `UniversalSentenceEncoder` says what the arguments are."""
 
     # One table serves many texts, which are computed in smaller runs.
@@ -83,12 +82,12 @@ class Network(Encoder):
             self.feed_forward = FeedForward(policy, name="feed_forward")
         self.build((None,))
 
-    def _set_sentencepiece(self, model: bytes) -> None:
-        self.sentencepiece = model
-        self.resources = []
-        if model:
-            self.tokenizer = sentencepiece_tokenizer(model)
-            self.resources = [self.tokenizer]
+    def _settings(self) -> dict[str, Any]:
+        return {"precision": self.precision}
+
+    def _training_settings(self) -> dict[str, Any]:
+        # bfloat16 is for encoding.
+        return {}
 
     def build(self, input_shape: Any) -> None:
         """Create every weight."""
@@ -108,11 +107,7 @@ class Network(Encoder):
             tf.errors.InvalidArgumentError: if this encoder is compact and meets a
                 token without a row; the message holds the texts.
         """
-        if not self.sentencepiece:
-            raise ValueError(
-                "a configuration of another process has no SentencePiece model: load "
-                "its weights, as keras.models.load_model does"
-            )
+        self._check_sentencepiece()
         tokens = self.tokenizer.tokenize(texts)
         tables, index = self._tables(tokens, texts)
         return self._embed_run(tables, index, tokens.row_lengths())

@@ -15,17 +15,22 @@ def known_model(digest: str) -> bytes:
     return _MODELS.get(digest, b"")
 
 
-def sentencepiece_tokenizer(model: bytes) -> tf_text.SentencepieceTokenizer:
-    """Make a tokenizer that adds the tokens for the start and the end of a text.
+def sentencepiece_tokenizer(
+    model: bytes, has_ends: bool = True
+) -> tf_text.SentencepieceTokenizer:
+    """Make a tokenizer.
 
     Args:
         model: the SentencePiece model.
+        has_ends: add the tokens for the start and the end of a text.
 
     Returns:
         A tokenizer: string tensor (batch,) → ragged int32 tensor (batch, tokens).
     """
     _MODELS[hashlib.sha256(model).hexdigest()] = model
-    tokenizer = tf_text.SentencepieceTokenizer(model, add_bos=True, add_eos=True)
+    tokenizer = tf_text.SentencepieceTokenizer(
+        model, add_bos=has_ends, add_eos=has_ends
+    )
     tokenizer._model_resource = _SharedModel(model, None)
     return tokenizer
 
