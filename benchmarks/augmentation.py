@@ -122,6 +122,7 @@ def main() -> None:
                 results.append(row | {"gains": gains})
     for seed in arguments.seeds:
         languages(results, seed)
+    print(results.table())
 
 
 def languages(results: Results, seed: int) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import numpy as np
 import pandas as pd
 
 from usetune import DomainEvaluator, STSEvaluator, load_occupations, split_pairs
@@ -124,14 +123,22 @@ class Results:
             file.write(json.dumps(row) + "\n")
         print({key: row[key] for key in self.keys}, shown(row["gains"]), flush=True)
 
+    def table(self) -> str:
+        """All results in Markdown: n, the base's value, and the gain."""
+        lines = []
+        for row in self.rows:
+            line = {k: v for k, v in row.items() if k != "gains"}
+            lines.append(line | shown(row["gains"]))
+        return pd.DataFrame(lines).to_markdown(index=False, floatfmt=".4g")
 
-def shown(gains: Mapping[str, Any]) -> str:
-    """Gains in MRR@10 and STS in one line."""
-    parts = []
+
+def shown(gains: Mapping[str, Any]) -> dict[str, str]:
+    """MRR@10 or Pearson's correlation of the base, the gain, and n."""
+    cells = {}
     for name, metrics in gains.items():
         metric = metrics.get("mrr@10") or [*metrics.values()][-1]
-        parts.append(f"{name} {metric['base']:.4f} {interval(metric)}")
-    return " · ".join(parts)
+        cells[name] = f"{metric['base']:.3f}, {interval(metric)}, n = {metric['n']:.0f}"
+    return cells
 
 
 def interval(metric: Mapping[str, float], digits: int = 3) -> str:
@@ -141,8 +148,3 @@ def interval(metric: Mapping[str, float], digits: int = 3) -> str:
         for key in ("difference", "low", "high")
     )
     return f"{difference} [{low}, {high}]"
-
-
-def mean_of(rows: list[Mapping[str, Any]], name: str, metric: str, key: str) -> float:
-    """Mean over splits."""
-    return float(np.mean([row["gains"][name][metric][key] for row in rows]))

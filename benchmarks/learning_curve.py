@@ -55,6 +55,7 @@ def main() -> None:
                 )
                 row |= {"pairs": len(some), "seconds": time.perf_counter() - started}
                 results.append(row | {"gains": split.gains(before, tuned)})
+    print(results.table())
 
 
 if __name__ == "__main__":

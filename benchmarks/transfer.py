@@ -137,6 +137,7 @@ def main() -> None:
     for seed in arguments.joint:
         splits = [Split(domain, seed) for domain in DOMAINS]
         measured({"training": "three domains", "seed": seed}, splits)
+    print(results.table())
 
 
 if __name__ == "__main__":
