@@ -291,13 +291,21 @@ def path(
         ("done well", ("4 data", "5 no forgetting", "6 losses")),
         (
             "by need",
-            ("7 smaller", "8 bias", "9 share", "10 corpus", "11 classes", "12 inside"),
+            (
+                "7 shorter",
+                "8 bias",
+                "9 share",
+                "10 corpus",
+                "11 classes",
+                "12 inside",
+                "14 fewer bits",
+            ),
         ),
         ("yours", ("template:\nyour own CSV",)),
     ),
 ) -> None:
     """The way through the notebooks."""
-    draw = Drawing(880, 335, "The path through the notebooks")
+    draw = Drawing(880, 383, "The path through the notebooks")
     for number, (title, names) in enumerate(notebooks):
         x = 110 + 220 * number
         draw.words(x, 26, title, 17, font_weight="bold")

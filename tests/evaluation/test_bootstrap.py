@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from usetune.evaluation.bootstrap import compare, intervals
+from usetune.evaluation.bootstrap import compare, in_words, intervals
 
 
 def test_draws():
@@ -60,3 +60,15 @@ def test_comparison_is_paired():
 def test_faults():
     with pytest.raises(ValueError, match="samples must be at least 1. Received: 0"):
         intervals(lambda rows: {}, 3, 0, 0)
+
+
+def test_in_words():
+    ends = {"low": [0.1, -0.3, -0.1, 0.0], "high": [0.3, -0.1, 0.3, 0.2]}
+    table = pd.DataFrame({"difference": [0.2, -0.2, 0.1, 0.1]} | ends, index=[*"abcd"])
+    assert in_words(table).splitlines() == [
+        "a: rose, +0.2000 [+0.1000, +0.3000]",
+        "b: fell, -0.2000 [-0.3000, -0.1000]",
+        "c: no change is shown, +0.1000 [-0.1000, +0.3000]",
+        "d: no change is shown, +0.1000 [+0.0000, +0.2000]",
+    ]
+    assert in_words(table, "b") == "b: fell, -0.2000 [-0.3000, -0.1000]"

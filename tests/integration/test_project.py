@@ -1,6 +1,7 @@
 """What stands in several files of the project agrees."""
 
 import ast
+import os
 import re
 import runpy
 import tomllib
@@ -69,6 +70,18 @@ def test_hooks_are_what_lint_runs():
     entries = [hook["entry"].removeprefix(".venv/bin/") for hook in local["hooks"]]
     assert entries == commands
     assert all(hook["language"] == "system" for hook in local["hooks"])
+
+
+def test_binder_installs_what_the_makefile_does():
+    folder, make = ROOT / "binder", (ROOT / "Makefile").read_text()
+    (included,) = re.findall(
+        r"^-r (.+)", (folder / "requirements.txt").read_text(), re.M
+    )
+    assert (folder / included).resolve() == ROOT / "requirements.txt"
+    assert os.access(folder / "postBuild", os.X_OK)
+    installed = re.findall(r"-r (\S+)|-e (\.)", (folder / "postBuild").read_text())
+    for name in ("requirements.txt", *filter(None, sum(installed, ()))):
+        assert (ROOT / name).exists() and re.search(rf"-[re] {re.escape(name)}", make)
 
 
 def test_one_version_everywhere():

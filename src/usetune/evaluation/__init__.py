@@ -8,6 +8,7 @@
 """
 
 from usetune.evaluation.article import article_figures, beside_the_article
+from usetune.evaluation.bootstrap import in_words
 from usetune.evaluation.compression import size_table
 from usetune.evaluation.domain import DomainEvaluator
 from usetune.evaluation.errors import most_wrong, neighbours, worst_queries
@@ -32,6 +33,7 @@ __all__ = [
     "RetrievalEvaluator",
     "DomainEvaluator",
     "Scores",
+    "in_words",
     "BinaryClassificationEvaluator",
     "SimilarityEvaluator",
     "TripletEvaluator",

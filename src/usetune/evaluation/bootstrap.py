@@ -56,6 +56,26 @@ def compare(
     return _with_ends(columns, ends[1] - ends[0])
 
 
+def in_words(comparison: pd.DataFrame, *metrics: str) -> str:
+    """Say of each metric whether it rose, fell, or no change is shown.
+
+    Args:
+        comparison: table with the columns difference, low and high, such as that of
+            `Scores.compare`.
+        metrics: which rows of it. Default: all.
+
+    Returns:
+        A line for each metric: the difference and, in brackets, its interval. Where the
+        interval holds 0, no change is shown.
+    """
+    lines = []
+    for metric in metrics or comparison.index:
+        difference, low, high = comparison.loc[metric, ["difference", "low", "high"]]
+        moved = "rose" if low > 0 else "fell" if high < 0 else "no change is shown"
+        lines.append(f"{metric}: {moved}, {difference:+.4f} [{low:+.4f}, {high:+.4f}]")
+    return "\n".join(lines)
+
+
 def _drawn(metrics: MetricsOfRows, size: int, samples: int, seed: int) -> pd.DataFrame:
     """A row of metrics for each sample; the same arguments give the same samples."""
     check_at_least("samples", samples)
