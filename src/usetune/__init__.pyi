@@ -33,6 +33,7 @@ from .similarity import cosine_similarity as cosine_similarity
 from .training import ARTICLE_RECIPE as ARTICLE_RECIPE
 from .training import EarlyStopping as EarlyStopping
 from .training import build_siamese as build_siamese
+from .training import distil as distil
 from .training import fine_tune as fine_tune
 from .training import fine_tune_soup as fine_tune_soup
 from .training import interpolate as interpolate
@@ -53,6 +54,7 @@ __all__ = [
     "cosine_similarity",
     "data",
     "devices",
+    "distil",
     "embed_corpus",
     "encoders",
     "evaluation",

@@ -10,7 +10,11 @@
 from usetune.encoders.base import Encoder, ProjectedEncoder
 from usetune.encoders.bert.model import TransformerEncoder
 from usetune.encoders.loading import load_encoder
-from usetune.encoders.projections import principal_rotation, remove_direction
+from usetune.encoders.projections import (
+    principal_axes,
+    principal_rotation,
+    remove_direction,
+)
 from usetune.encoders.saved_model import SavedModelEncoder
 from usetune.encoders.static import StaticEncoder
 from usetune.encoders.use.model import UniversalSentenceEncoder
@@ -19,6 +23,7 @@ __all__ = [
     "Encoder",
     "ProjectedEncoder",
     "load_encoder",
+    "principal_axes",
     "principal_rotation",
     "remove_direction",
     "SavedModelEncoder",

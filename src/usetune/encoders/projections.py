@@ -32,13 +32,25 @@ def principal_rotation(encoder: Encoder, texts: Sequence[str]) -> ProjectedEncod
             f"texts must hold at least {encoder.dim} different ones, as many as "
             f"dimensions. Received: {len(distinct)}"
         )
-    embeddings = encoder.encode(distinct).astype(np.float64)
+    return ProjectedEncoder(encoder, principal_axes(encoder.encode(distinct)))
+
+
+def principal_axes(embeddings: np.ndarray) -> np.ndarray:
+    """The right singular vectors of embeddings, see `principal_rotation`.
+
+    Args:
+        embeddings: float array (n, dim).
+
+    Returns:
+        float64 array (dim, dim), the axes as columns, largest singular value first.
+    """
+    embeddings = embeddings.astype(np.float64)
     # The singular vectors are the eigenvectors of the small product, smallest first.
     _, axes = np.linalg.eigh(embeddings.T @ embeddings)
     axes = axes[:, ::-1]
     # A singular vector has no sign of its own: its largest number is made positive.
     largest = np.abs(axes).argmax(axis=0)
-    return ProjectedEncoder(encoder, axes * np.sign(axes[largest, range(encoder.dim)]))
+    return axes * np.sign(axes[largest, range(len(axes))])
 
 
 def remove_direction(encoder: Encoder, direction: np.ndarray) -> ProjectedEncoder:

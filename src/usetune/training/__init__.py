@@ -1,4 +1,4 @@
-"""Fine-tuning: data sets with their losses, batches, and the training itself.
+"""Fine-tuning: data sets with their losses, batches, the training; static students.
 
 .. code-block:: python
 
@@ -9,6 +9,7 @@
 
 from usetune.training.averaging import fine_tune_soup, interpolate, trade_off
 from usetune.training.callbacks import EarlyStopping, EvaluatorCallback
+from usetune.training.distillation import distil
 from usetune.training.fine_tuning import ARTICLE_RECIPE, FineTuned, fine_tune
 from usetune.training.loss_choice import LOSSES_FOR, suggest_loss
 from usetune.training.optimizers import FusedAdam, warmup_cosine
@@ -20,6 +21,7 @@ __all__ = [
     "EarlyStopping",
     "FineTuned",
     "TrainingSet",
+    "distil",
     "fine_tune",
     "fine_tune_soup",
     "interpolate",
