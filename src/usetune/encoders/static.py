@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from usetune._utils.arrays import ArraySpec, read_arrays, write_arrays
@@ -137,7 +138,9 @@ def load_static(folder: Path) -> StaticEncoder:
         )
     sentencepiece = (folder / "sentencepiece.model").read_bytes()
     encoder = StaticEncoder(sentencepiece, vocabulary, table.shape[1])
-    encoder.embedding.table.assign(table)
+    # In parts: TensorFlow's allocator would keep the room of a second table.
+    parts = (np.array_split(array, 128) for array in (tokens, table))
+    encoder.embedding.assign_known(zip(*parts, strict=True))
     encoder.start.vector.assign(arrays["start"])
     return encoder
 

@@ -23,7 +23,7 @@ from usetune.encoders.use import weights
 from usetune.similarity import unit_length
 
 # Arora et al.'s a: a token with this share of all tokens weighs one half.
-_HALF_WEIGHT = 1e-3
+_HALF_WEIGHT = 2e-4
 # SentencePiece's token for characters that it lacks.
 _UNKNOWN = 0
 # What a component's change costs, in squared errors of texts.
