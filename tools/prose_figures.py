@@ -27,7 +27,7 @@ _NO_PROSE = re.compile(
 )
 _BREAK = re.compile(r"\n\n|\n(?:-|\d\.) ")
 # How a paragraph says which data or run its figures are of.
-_DATA = re.compile(r"stored run|ESCO|article's|benchmark|STS|example")
+_DATA = re.compile(r"stored run|ESCO|article's|benchmark|example")
 # What reads data for which others may stand in.
 _READS = re.compile(
     r"load_occupations\(\)|load_article_pairs\(|sts_benchmark\(|STSEvaluator\("
