@@ -298,7 +298,7 @@ def path(
                 "10 corpus",
                 "11 classes",
                 "12 inside",
-                "14 fewer bits",
+                "13 fewer bits",
             ),
         ),
         ("yours", ("template:\nyour own CSV",)),

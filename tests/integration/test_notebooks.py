@@ -23,7 +23,7 @@ NAMES = [
     "10_large_corpus",
     "11_classifier",
     "12_another_encoder",
-    "14_fewer_bits",
+    "13_fewer_bits",
     "your_domain",
 ]
 SOLUTIONS = [name for name in NAMES if name != "your_domain"]
@@ -66,7 +66,7 @@ def test_stored_notebook(name):
 def test_stored_outputs_come_from_the_real_data():
     text = (FOLDER / "03_compare.ipynb").read_text()
     assert "the article's own pairs" in text and "n = 1440" in text
-    for name in [*NAMES[3:10], "14_fewer_bits"]:
+    for name in [*NAMES[3:10], "13_fewer_bits"]:
         assert "source: ESCO" in (FOLDER / f"{name}.ipynb").read_text()
 
 
