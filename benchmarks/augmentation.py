@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from experiment import Results, Split, compared, recommended
+from experiment import Results, Split, recommended
 
 from usetune import DomainEvaluator, load_encoder, load_occupations
 from usetune.data import positive_pairs_from_occupations, shipped
@@ -103,10 +103,12 @@ def main() -> None:
                 mistyped, split.pairs["positive"].unique()
             )
             before = split.before(base)
-            for name, change in CHANGES.items():
-                row = {"domain": domain, "seed": seed, "change": name}
-                if results.has(**row):
-                    continue
+            rows = [
+                {"domain": domain, "seed": seed, "change": name} for name in CHANGES
+            ]
+            for row in results.missing(rows):
+                name = row["change"]
+                change = CHANGES[name]
                 generator = np.random.default_rng(seed)
                 copies = [change(split.training, generator) for _ in range(COPIES)]
                 training = pd.concat(copies, ignore_index=True)
@@ -139,24 +141,24 @@ def languages(results: Results, seed: int) -> None:
         "English": DomainEvaluator(split.validation[is_english], corpus),
         "other languages": DomainEvaluator(split.validation[~is_english], corpus),
     }
-    before, plain = split.before(base), None
+    before = split.before(base)
     trainings = {
         "English only": split.training[split.training["anchor"].isin(own)],
         "with other languages": split.training,
     }
-    for name, training in trainings.items():
-        row = {"domain": "occupations", "seed": seed, "change": name}
-        if results.has(**row):
-            continue
+    rows = [
+        {"domain": "occupations", "seed": seed, "change": name} for name in trainings
+    ]
+    for row in results.missing(rows):
+        training = trainings[row["change"]]
         # Equal steps of equal size.
         tuned = recommended(base, training, split.watched, **SMALL)
         gains = split.gains(before, tuned)
-        if plain is not None:
-            gains |= {
-                f"{key}, over English only": compared(plain[key], each.score(tuned))
-                for key, each in split.evaluators.items()
-            }
-        plain = plain or split.before(tuned)
+        if row is rows[0]:
+            plain = split.before(tuned)
+        else:
+            over = split.gains(plain, tuned)
+            gains |= {f"{key}, over English only": own for key, own in over.items()}
         results.append(row | {"pairs": len(training), "gains": gains})
 
 

@@ -115,8 +115,15 @@ class Results:
         """Whether an earlier call has computed this one."""
         return any({key: row[key] for key in self.keys} == found for row in self.rows)
 
+    def missing(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those to compute: the first, which others are compared with, if any is."""
+        later = [row for row in rows[1:] if not self.has(**row)]
+        return [rows[0], *later] if later or not self.has(**rows[0]) else []
+
     def append(self, row: dict[str, Any]) -> None:
-        """Write a result, and print its gains."""
+        """Write a result, and print its gains; one that is there is left as it is."""
+        if self.has(**{key: row[key] for key in self.keys}):
+            return
         OUTPUT.mkdir(exist_ok=True)
         self.rows.append(row)
         with self.path.open("a") as file:
