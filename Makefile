@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 # Processes that test: each holds an encoder or two, some 2 GB.
 JOBS ?= 2
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb))
-# Notebook 3 reads what notebook 2 has written.
 ARTICLE := $(sort $(wildcard notebooks/0[123]_*.ipynb))
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -31,8 +30,7 @@ run: setup ## the article, from baseline to tuned: notebooks 1 to 3, then the ta
 
 test: setup ## unit tests, and every notebook under nbval on the shipped data
 	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile
-	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax $(ARTICLE)
-	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadfile $(filter-out $(ARTICLE),$(NOTEBOOKS))
+	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadgroup $(NOTEBOOKS)
 
 fuzz: setup ## 27,000 damaged and made-up inputs for every reader; FUZZ="--seed 1 --only CSV"
 	$(BIN)/python -m tools.fuzz $(FUZZ)

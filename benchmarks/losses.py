@@ -1,9 +1,10 @@
 """Losses compared fairly: each at the best of a grid of rates, chosen on one split.
 
 All see the same labels of ESCO: positive pairs; the same with a hard negative as
-triplets, taken apart into pairs labelled 1 and 0, and these as scores. 30 batches of
-128, `fine_tune`'s warm-up and decay. The rate of each loss is the best on the first
-split; it is reported on others, beside the rate that `fine_tune` takes by default.
+triplets, taken apart into pairs labelled 1 and 0, these as scores or cosines; and as
+texts with a class, their occupation. 30 batches of 128, `fine_tune`'s warm-up and
+decay. The rate of each loss is the best on the first split; it is reported on others,
+beside the rate that `fine_tune` takes by default.
 
     python benchmarks/losses.py
 """
@@ -19,26 +20,36 @@ from usetune.data import MiningLimits, mine_hard_negatives, pairs_from_triplets
 from usetune.encoders import Encoder
 from usetune.losses import (
     GIST,
+    AnglE,
+    BatchHardSoftMargin,
     Contrastive,
     CoSENT,
+    CosineSquaredError,
     EmbeddingLoss,
+    MegaBatchMargin,
     MultipleNegativesRanking,
     OnlineContrastive,
+    Softmax,
     Triplet,
 )
 from usetune.training import FusedAdam, warmup_cosine
 
 RATES = (3e-4, 1e-3, 1e-4)
-CHOICE, OTHERS = 0, (10,)
+CHOICE, OTHERS = 0, (10, 11)
 STEPS, BATCH = 30, 128
 # Each loss with its data, and the rate that `fine_tune` takes by default.
 LOSSES: dict[str, tuple[Callable[[Encoder], EmbeddingLoss], str, float]] = {
     "MultipleNegativesRanking": (lambda _: MultipleNegativesRanking(), "pairs", 5e-4),
     "GIST": (GIST, "pairs", 5e-4),
+    "MegaBatchMargin": (lambda _: MegaBatchMargin(), "pairs", 5e-4),
     "OnlineContrastive": (lambda _: OnlineContrastive(), "binary", 1e-4),
     "Contrastive": (lambda _: Contrastive(), "binary", 1e-4),
+    "Softmax": (lambda _: Softmax(2), "binary", 1e-4),
     "CoSENT": (lambda _: CoSENT(), "scored", 1e-4),
+    "CosineSquaredError": (lambda _: CosineSquaredError(), "cosines", 1e-4),
     "Triplet": (lambda _: Triplet(), "triplets", 1e-4),
+    "AnglE": (lambda _: AnglE(), "triplets", 1e-4),
+    "BatchHardSoftMargin": (lambda _: BatchHardSoftMargin(), "classes", 1e-4),
 }
 
 
@@ -49,7 +60,18 @@ def formats(base: Encoder, pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     binary = pairs_from_triplets(triplets)
     # 1 for the same meaning, 0.5 for none: the scale of scored pairs.
     scored = binary[["base", "ref"]].assign(similarity=0.5 + binary["label"] / 2)
-    tables = {"pairs": pairs, "triplets": triplets, "binary": binary, "scored": scored}
+    cosines = scored.assign(similarity=binary["label"].astype(float))
+    names = pairs.assign(anchor=pairs["positive"]).drop_duplicates("occupation")
+    titles = pd.concat([pairs, names])
+    owner = pd.factorize(titles["occupation"])[0]
+    tables = {
+        "pairs": pairs,
+        "triplets": triplets,
+        "binary": binary,
+        "scored": scored,
+        "cosines": cosines,
+        "classes": pd.DataFrame({"text": titles["anchor"], "label": owner}),
+    }
     return {name: table.reset_index(drop=True) for name, table in tables.items()}
 
 

@@ -299,13 +299,14 @@ def path(
                 "11 classes",
                 "12 inside",
                 "13 fewer bits",
+                "14 which, when",
             ),
         ),
         ("yours", ("template:\nyour own CSV",)),
     ),
 ) -> None:
     """The way through the notebooks."""
-    draw = Drawing(880, 383, "The path through the notebooks")
+    draw = Drawing(880, 431, "The path through the notebooks")
     for number, (title, names) in enumerate(notebooks):
         x = 110 + 220 * number
         draw.words(x, 26, title, 17, font_weight="bold")

@@ -24,6 +24,7 @@ NAMES = [
     "11_classifier",
     "12_another_encoder",
     "13_fewer_bits",
+    "14_which_encoder",
     "your_domain",
 ]
 SOLUTIONS = [name for name in NAMES if name != "your_domain"]
