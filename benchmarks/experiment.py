@@ -135,7 +135,8 @@ class Results:
         lines = []
         for row in self.rows:
             line = {k: v for k, v in row.items() if k != "gains"}
-            lines.append(line | shown(row["gains"]))
+            gains = shown(row["gains"]).items()
+            lines.append(line | {f"{name}: base, gain": gain for name, gain in gains})
         return pd.DataFrame(lines).to_markdown(index=False, floatfmt=".4g")
 
 
