@@ -6,6 +6,7 @@ search English names (the occupations that come with this project). And one enco
 three domains. Intervals are of the paired difference, 95 %.
 
     python benchmarks/transfer.py [--releases official tabiya] [--seeds 10 11]
+    python benchmarks/transfer.py --releases --joint 10
 """
 
 import argparse
