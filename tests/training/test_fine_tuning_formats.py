@@ -21,6 +21,8 @@ from usetune.losses import (
     GIST,
     AnglE,
     Cached,
+    Contrastive,
+    CoSENT,
     Matryoshka,
     MegaBatchMargin,
     MultipleNegativesRanking,
@@ -208,6 +210,23 @@ def test_rates_of_parts(tiny, tables):
     np.testing.assert_allclose(moved, [1e-3, 1e-4, 5e-4], rtol=0.02)
     with pytest.raises(ValueError, match="'tail' is found in no variable"):
         fine_tune(tiny, pairs, optimizer=FusedAdam(rates={"tail": 0.1}))
+
+
+def test_the_default_rate_is_that_of_the_loss(tiny, tables):
+    positive, binary = tables["positive pairs"], tables["pairs labelled 0 or 1"]
+
+    def peak(pairs, **settings):
+        record = fine_tune(tiny, pairs, epochs=1, **settings).record
+        schedule = record.optimizer["learning_rate"]
+        return schedule["warmup_target"] or schedule["initial_learning_rate"]
+
+    assert peak(positive) == 5e-4
+    assert peak(positive, loss=Matryoshka(MultipleNegativesRanking(), [16])) == 5e-4
+    assert peak(binary) == peak(binary, loss=Contrastive()) == 3e-4
+    assert peak(tables["scored pairs"], loss=CoSENT()) == 1e-4
+    sets = [TrainingSet(positive, positive, name=name) for name in ("one", "two")]
+    assert peak(sets) == 5e-4
+    assert peak([*sets, TrainingSet(binary, binary, name="three")]) == 3e-4
 
 
 def test_accumulated_gradients_are_those_of_a_larger_batch(tiny, tables):

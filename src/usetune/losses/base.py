@@ -27,11 +27,13 @@ class EmbeddingLoss(keras.losses.Loss):
 
     Attributes:
         citation: BibTeX of the paper that the loss comes from, "" for none.
+        learning_rate: what the default optimizer of `fine_tune` rises to, for Adam.
         layers: trainable Keras layers that the loss owns. Who trains with the loss
             calls `build`, then trains their weights too.
     """
 
     citation = ""
+    learning_rate = 1e-4
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

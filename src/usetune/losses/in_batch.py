@@ -42,6 +42,8 @@ class InBatchLoss(TextAwareLoss):
     too.
     """
 
+    learning_rate = 5e-4
+
 
 def number_texts(columns: Sequence[Sequence[str]]) -> tuple[np.ndarray, list[str]]:
     """Number distinct texts in the order of their first occurrence.

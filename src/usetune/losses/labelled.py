@@ -26,6 +26,7 @@ class Contrastive(MarginLoss):
     """
 
     citation = bibtex_of("hadsell2006dimensionality")
+    learning_rate = 3e-4
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → (batch,)."""
@@ -52,6 +53,7 @@ class OnlineContrastive(MarginLoss):
     """
 
     citation = bibtex_of("hadsell2006dimensionality")
+    learning_rate = 3e-4
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels (batch, 1), 1 for alike, and embeddings (batch, 2, dim) → a scalar."""

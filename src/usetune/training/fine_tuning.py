@@ -85,8 +85,9 @@ def fine_tune(
     similarity) are trained as the article did: the squared error of their angular
     similarity, batches of 8, Adam with learning rate 1e-5, at most 20 epochs; only the
     split and what early stopping watches differ, see ARTICLE_RECIPE. Everything else
-    has batches of 128 and Adam with a warm-up to its learning rate (5e-4 for losses
-    with in-batch negatives, 1e-4 for others) and a cosine decay.
+    has batches of 128 and Adam with a warm-up to the ``learning_rate`` of the loss
+    (5e-4 with in-batch negatives, 3e-4 for `Contrastive` and `OnlineContrastive`, 1e-4
+    for others) and a cosine decay.
 
     Two examples that have a text in common, or the same value of the column occupation
     (without it label, without both positive), are never in-batch negatives of each
@@ -110,7 +111,8 @@ def fine_tune(
             until the shortest is through.
         epochs: maximum number of passes over the training examples.
         steps_per_epoch: number of batches that make an epoch. Default: one pass.
-        optimizer: a Keras optimizer that has no variables yet. Default: see above.
+        optimizer: a Keras optimizer that has no variables yet. Default: see above; for
+            several data sets with the smallest rate of their losses.
         frozen: regular expressions; variables in whose path one is found are not
             trained, such as "embedding" or "ngram_[23]" of the Universal Sentence
             Encoder.

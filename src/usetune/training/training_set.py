@@ -27,7 +27,6 @@ from usetune.losses import (
     EmbeddingLoss,
     innermost,
 )
-from usetune.losses.in_batch import InBatchLoss
 from usetune.training import batches
 from usetune.training.loss_choice import check_loss, default_loss
 from usetune.training.optimizers import FusedAdam, article_optimizer, warmup_cosine
@@ -157,8 +156,7 @@ class TrainingSet:
         """The default optimizer of a training of ``steps`` steps."""
         if isinstance(self.loss, AngularError):
             return article_optimizer()
-        peak = 5e-4 if isinstance(innermost(self.loss), InBatchLoss) else 1e-4
-        return FusedAdam(warmup_cosine(peak, steps))
+        return FusedAdam(warmup_cosine(innermost(self.loss).learning_rate, steps))
 
     def digest(self, targets: Sequence[np.ndarray]) -> str:
         """What tells this set, its loss and its batches from others.
