@@ -1,13 +1,10 @@
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,30 +51,6 @@ def check_output(output, encoder):
     assert all(path.suffix == ".parquet" for path in (output / "parts").iterdir())
 
 
-def workers_of(pid):
-    """Process ids of the actors below a process, of Linux."""
-    parents, names = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int(
-                (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            )
-            names[int(folder.name)] = (folder / "cmdline").read_text()
-        except OSError:
-            continue
-
-    def below(child):
-        while child in parents and child != pid:
-            child = parents[child]
-        return child == pid
-
-    return [
-        child
-        for child, name in names.items()
-        if name.startswith("ray::") and "_Worker" in name and below(child)
-    ]
-
-
 DRIVER = """
 import sys
 from tests.fakes.tiny_encoder import TinyEncoder
@@ -95,8 +68,7 @@ def finished(output):
     return {path: path.stat().st_mtime_ns for path in paths}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
-def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
+def test_the_driver_is_killed(parquet, tmp_path, tiny, ray):
     output = tmp_path / "output"
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(parquet), str(output)],
@@ -114,20 +86,7 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
     assert 3 <= len(first) < 60
     # As if a worker had been killed while it wrote.
     (output / "parts" / ".part-000059.parquet.abcd1234.usetune").mkdir()
-    killed = []
-
-    def kill():
-        while len(finished(output)) == len(first):
-            time.sleep(0.01)
-        (worker,) = workers_of(os.getpid())
-        os.kill(worker, signal.SIGKILL)
-        killed.append(len(finished(output)))
-
-    thread = threading.Thread(target=kill)
-    thread.start()
     counts = embed_corpus(tiny, parquet, output, "text", rows_per_part=20, workers=1)
-    thread.join()
-    assert len(first) < killed[0] < 60
     assert (counts.parts, counts.rows, counts.embedded) == (60, 1200, 1200)
     assert counts.rejected == 0 and not ray.is_initialized()
     check_output(output, tiny)
@@ -137,7 +96,8 @@ def test_the_driver_and_then_a_worker_are_killed(parquet, tmp_path, tiny, ray):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills a machine's processes")
 def test_a_cluster_loses_a_machine(parquet, tmp_path, tiny, ray):
-    """The same call with an address; machines are made of processes here."""
+    """The same call with an address; machines are made of processes here, and the one
+    that is lost takes its worker with it."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
