@@ -30,7 +30,7 @@ run: setup ## the article, from baseline to tuned: notebooks 1 to 3, then the ta
 
 test: setup ## unit tests, and every notebook under nbval on the shipped data
 	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile
-	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadgroup $(NOTEBOOKS)
+	USETUNE_DATA= $(BIN)/python -m pytest --nbval-lax -n $(JOBS) --dist loadfile $(NOTEBOOKS)
 
 fuzz: setup ## 27,000 damaged and made-up inputs for every reader; FUZZ="--seed 1 --only CSV"
 	$(BIN)/python -m tools.fuzz $(FUZZ)

@@ -1,6 +1,10 @@
 """Settings shared by the tests and by nbval's runs of the notebooks."""
 
+import re
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
@@ -9,14 +13,14 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += ("stderr",)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process for all cells of a notebook, and for notebooks 1 to 3.
+class ByFile(LoadFileScheduling):
+    """A file to a process, but notebooks 1 to 3 to one: 3 reads what 2 has written."""
 
-    Notebook 3 reads what notebook 2 has written.
-    """
-    for item in items:
-        if item.path.suffix == ".ipynb":
-            of_article = item.path.parent.name == "notebooks" and item.path.name < "04"
-            name = "article" if of_article else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(name))
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return re.sub(r"^notebooks/0[123]_.*", "notebooks 1 to 3", file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """What distributes the tests in place of xdist's own schedulers."""
+    return ByFile(config, log)
