@@ -47,6 +47,14 @@ def label_points(
             fontsize=8,
             color=color,
             bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.5},
+            # A line to the point, where the text does not stand right beside it.
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "lw": 0.6,
+                "shrinkA": 0,
+                "shrinkB": _DISTANCES[0] + 2,
+            },
             **settings,
         )
         extent = label.get_window_extent().get_points()
