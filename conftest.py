@@ -6,11 +6,23 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+# Folders whose files take longest.
+SLOW = {"corpus", "training", "encoders"}
+
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
     """Do not compare stderr: TensorFlow writes times and process ids there."""
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("stderr",)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Slow files first, so that none is left for the end, when processes idle."""
+    items.sort(
+        key=lambda item: SLOW.isdisjoint(item.path.relative_to(config.rootpath).parts)
+    )
 
 
 class ByFile(LoadFileScheduling):
