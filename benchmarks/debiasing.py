@@ -9,7 +9,8 @@ the pairs between. Intervals are of the paired difference from the base, 95 %.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from experiment import Results, Split, recommended
@@ -78,22 +79,28 @@ class Association:
         }
 
 
-def encoders(base: Encoder, split: Split) -> Iterator[tuple[str, Encoder]]:
-    """The base, what is trained from it, and both without the direction."""
+def encoders(base: Encoder, split: Split) -> dict[str, Callable[[], Encoder]]:
+    """Functions that give the base, what is trained from it, and both changed."""
     direction = bias_direction(base, DEFINING).direction
-    yield "base", base
-    yield "base, direction removed", remove_direction(base, direction)
-    tuned = recommended(base, split.training, split.watched, members=1)
-    yield "tuned", tuned
-    own = bias_direction(tuned, DEFINING).direction
-    yield "tuned, then removed", remove_direction(tuned, own)
-    for weight in WEIGHTS:
-        loss = Penalised(direction.tolist(), weight)
-        settings = {"members": 1, "loss": loss}
-        yield (
-            f"tuned with a penalty of {weight:g}",
-            recommended(base, split.training, split.watched, **settings),
+    train = partial(recommended, base, split.training, split.watched, members=1)
+    tuned = cache(train)
+
+    def tuned_and_removed() -> Encoder:
+        return remove_direction(tuned(), bias_direction(tuned(), DEFINING).direction)
+
+    penalised = {
+        f"tuned with a penalty of {weight:g}": partial(
+            train, loss=Penalised(direction.tolist(), weight)
         )
+        for weight in WEIGHTS
+    }
+    return {
+        "base": lambda: base,
+        "base, direction removed": lambda: remove_direction(base, direction),
+        "tuned": tuned,
+        "tuned, then removed": tuned_and_removed,
+        **penalised,
+    }
 
 
 def main() -> None:
@@ -106,8 +113,12 @@ def main() -> None:
         split = Split("esco", seed)
         titles = split.validation["positive"].unique().tolist()
         association, before = Association(base, titles), split.before(base)
-        for name, encoder in encoders(base, split):
-            row = {"seed": seed, "encoder": name} | association.figures(encoder)
+        for name, make in encoders(base, split).items():
+            row = {"seed": seed, "encoder": name}
+            if results.has(**row):
+                continue
+            encoder = make()
+            row |= association.figures(encoder)
             results.append(row | {"gains": split.gains(before, encoder)})
     print(results.table())
 

@@ -4,7 +4,7 @@ All see the same labels of ESCO: positive pairs; the same with a hard negative a
 triplets, taken apart into pairs labelled 1 and 0, these as scores or cosines; and as
 texts with a class, their occupation. 30 batches of 128, `fine_tune`'s warm-up and
 decay. The rate of each loss is the best on the first split; it is reported on others,
-beside the rate that `fine_tune` takes by default.
+beside the rate that `fine_tune` took by default before this was measured.
 
     python benchmarks/losses.py
 """
@@ -37,7 +37,7 @@ from usetune.training import FusedAdam, warmup_cosine
 RATES = (3e-4, 1e-3, 1e-4)
 CHOICE, OTHERS = 0, (10, 11)
 STEPS, BATCH = 30, 128
-# Each loss with its data, and the rate that `fine_tune` takes by default.
+# Each loss with its data, and the rate that `fine_tune` took by default.
 LOSSES: dict[str, tuple[Callable[[Encoder], EmbeddingLoss], str, float]] = {
     "MultipleNegativesRanking": (lambda _: MultipleNegativesRanking(), "pairs", 5e-4),
     "GIST": (GIST, "pairs", 5e-4),

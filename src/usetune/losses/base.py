@@ -27,7 +27,8 @@ class EmbeddingLoss(keras.losses.Loss):
 
     Attributes:
         citation: BibTeX of the paper that the loss comes from, "" for none.
-        learning_rate: what the default optimizer of `fine_tune` rises to, for Adam.
+        learning_rate: what the default optimizer of `fine_tune`, Adam, rises to;
+            `AngularError` has the article's optimizer instead.
         layers: trainable Keras layers that the loss owns. Who trains with the loss
             calls `build`, then trains their weights too.
     """

@@ -22,6 +22,7 @@ class _Wrapper(EmbeddingLoss):
     def __init__(self, loss: EmbeddingLoss, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.loss = loss
+        self.learning_rate = loss.learning_rate
 
     def target(
         self, columns: Sequence[Sequence[str]], labels: np.ndarray

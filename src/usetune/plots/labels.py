@@ -53,6 +53,7 @@ def label_points(
                 "color": color,
                 "lw": 0.6,
                 "shrinkA": 0,
+                # It ends before the dot, and is gone at the nearest distance.
                 "shrinkB": _DISTANCES[0] + 2,
             },
             **settings,

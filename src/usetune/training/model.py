@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from usetune.data.formats import SCORED
 from usetune.encoders.base import Encoder
-from usetune.losses import Cached, innermost
+from usetune.losses import Cached
 from usetune.training.multi_loss import LossPerDataSet
 from usetune.training.optimizers import FusedAdam, warmup_cosine
 from usetune.training.training_set import TrainingSet
@@ -157,7 +157,7 @@ def compiled_model(
             raise ValueError("Cached is for a training on one data set")
     if others:
         loss = LossPerDataSet(sets, target_shapes)
-        peak = min(innermost(own.loss).learning_rate for own in sets)
+        peak = min(own.loss.learning_rate for own in sets)
         optimizer = optimizer or FusedAdam(warmup_cosine(peak, steps))
     size = loss.mini_batch_size if isinstance(loss, Cached) else None
     model = ExampleEncoder(student, layers, size)

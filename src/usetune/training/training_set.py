@@ -156,7 +156,7 @@ class TrainingSet:
         """The default optimizer of a training of ``steps`` steps."""
         if isinstance(self.loss, AngularError):
             return article_optimizer()
-        return FusedAdam(warmup_cosine(innermost(self.loss).learning_rate, steps))
+        return FusedAdam(warmup_cosine(self.loss.learning_rate, steps))
 
     def digest(self, targets: Sequence[np.ndarray]) -> str:
         """What tells this set, its loss and its batches from others.
