@@ -33,6 +33,9 @@ from usetune.evaluation import (
 )
 from usetune.training import trade_off
 
+# Where the benchmark is not at hand, the sample stands in.
+pytestmark = pytest.mark.filterwarnings("ignore:.*NOT the STS benchmark:UserWarning")
+
 TITLES = [f"{level} {job}" for level in "abcdef" for job in ("cook", "nurse", "smith")]
 
 
@@ -173,7 +176,6 @@ def test_the_measure_of_each_format(columns, metrics):
     assert type(held_out_evaluator(pairs, TITLES)) is metrics
 
 
-@pytest.mark.filterwarnings("ignore:.*NOT the STS benchmark:UserWarning")
 def test_score_gives_the_figures_of_python(fake, scored, offline):
     done = run("score", 1, "--base", 0, "--pairs", scored, "--json")
     assert done.exit_code == 0, done.stderr

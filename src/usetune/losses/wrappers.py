@@ -22,7 +22,6 @@ class _Wrapper(EmbeddingLoss):
     def __init__(self, loss: EmbeddingLoss, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.loss = loss
-        self.learning_rate = loss.learning_rate
 
     def target(
         self, columns: Sequence[Sequence[str]], labels: np.ndarray
@@ -89,6 +88,7 @@ class Matryoshka(_Wrapper):
                 "loss must be an EmbeddingLoss without layers of its own and not "
                 f"Cached. Received: {loss}"
             )
+        self.learning_rate = loss.learning_rate
         if not dims or min(dims) < 1 or len(set(dims)) < len(dims):
             raise ValueError(
                 f"dims must be distinct integers of at least 1. Received: {dims}"
@@ -163,6 +163,7 @@ class Cached(_Wrapper):
                 "loss must be MultipleNegativesRanking, MegaBatchMargin or GIST, or "
                 f"Matryoshka around one of them. Received: {loss}"
             )
+        self.learning_rate = loss.learning_rate
         check_positive("mini_batch_size", mini_batch_size)
         self.mini_batch_size = mini_batch_size
 
