@@ -38,9 +38,10 @@ def plot_association(
     color = COLORS[0]
     ax.hlines(places, table["base"], table["tuned"], color=color, alpha=0.5, zorder=1)
     base, tuned = names
+    # Rings are larger than dots, so that none is hidden where the two lie together.
     dots = [
-        ax.scatter(table["base"], places, c="white", ec=color, label=base, zorder=2),
-        ax.scatter(table["tuned"], places, c=color, ec=color, label=tuned, zorder=2),
+        ax.scatter(table["base"], places, 64, "white", ec=color, label=base, zorder=2),
+        ax.scatter(table["tuned"], places, 18, color, ec=color, label=tuned, zorder=2),
     ]
     ax.set_yticks(places, table["title"], **as_text(table["title"]))
     xlabel = "← more towards male   association   more towards female →"

@@ -61,6 +61,8 @@ def plot_sizes(
             numbers += line["dim"].astype(str).tolist()
             inks += [color] * len(line)
     ax.set_xscale("log", base=2)
+    # Room for numbers above the best points.
+    ax.margins(y=0.12)
     ax.xaxis.set_major_formatter(ScalarFormatter())
     write(ax, xlabel="bytes per embedding", ylabel=metric)
     ax.grid(alpha=0.3)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 
 from usetune.plots.drawing import as_text
 
@@ -13,6 +14,9 @@ from usetune.plots.drawing import as_text
 # distances in points.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _DISTANCES = (6, 14, 22)
+# In points, too: how much farther than its own point others must be from a label, how
+# near to the line between them, and how near to each other points count as one.
+_FARTHER, _CLEAR, _SAME = 3, 5, 3
 
 
 def label_points(
@@ -20,8 +24,10 @@ def label_points(
 ) -> None:
     """Write a text beside each point, where it hides the least.
 
-    Texts avoid each other and the legend before all, then the edge, then what was
-    drawn. So the picture must be complete but for the texts, and of its final size.
+    Points of one text and colour that lie on each other share one label. Texts avoid
+    each other and the legend before all, then the edge, then places where they would
+    seem to belong to another point, then what was drawn. So the picture must be
+    complete but for the texts, and of its final size.
 
     Args:
         ax: the picture.
@@ -34,9 +40,17 @@ def label_points(
     figure.draw_without_rendering()
     scale = figure.dpi / 72
     frame, marks = ax.get_window_extent().get_points(), _drawn(ax)
+    dots = ax.transData.transform(np.asarray(points, dtype=float))
     taken = [legend.get_window_extent().get_points()] if legend else []
     settings = as_text(texts)
-    for point, text, color in zip(points, texts, colors, strict=True):
+    written: list[tuple[np.ndarray, str, Any]] = []
+    for point, dot, text, color in zip(points, dots, texts, colors, strict=True):
+        if any(
+            [text, color] == same and np.hypot(*(dot - place)) < _SAME * scale
+            for place, *same in written
+        ):
+            continue
+        written.append((dot, text, color))
         label = ax.annotate(
             text,
             tuple(point),
@@ -53,8 +67,8 @@ def label_points(
                 "color": color,
                 "lw": 0.6,
                 "shrinkA": 0,
-                # It ends before the dot, and is gone at the nearest distance.
-                "shrinkB": _DISTANCES[0] + 2,
+                # It ends at the edge of the dot.
+                "shrinkB": 4,
             },
             **settings,
         )
@@ -65,9 +79,14 @@ def label_points(
             for distance in _DISTANCES
             for side in _SIDES
         ]
-        offset = min(
-            offsets, key=lambda move: _hidden(extent + move, marks, taken, frame)
-        )
+        others = dots[np.hypot(*(dots - dot).T) > scale]
+        costs = [
+            _hidden(box, marks, taken, frame) + 100 * _mistaken(box, dot, others, scale)
+            for box in (extent + move for move in offsets)
+        ]
+        best = int(np.argmin(costs))
+        offset = offsets[best]
+        plt.setp(label.arrow_patch, visible=best >= len(_SIDES))
         label.set_position(tuple(offset / scale))
         taken.append(extent + offset)
 
@@ -81,14 +100,38 @@ def _drawn(ax: Axes) -> np.ndarray:
     ]
     for line in ax.lines:
         ends = line.get_transform().transform(line.get_xydata())
-        whole = np.arange(float(len(ends)))
-        steps = whole
-        if line.get_linestyle() != "None":
-            steps = np.linspace(0, len(ends) - 1, 20 * len(ends))
-        if len(ends):
-            along = [np.interp(steps, whole, axis) for axis in ends.T]
-            marks.append(np.stack(along, axis=1))
+        marks.append(_along(ends) if line.get_linestyle() != "None" else ends)
+    for bars in ax.collections:
+        if isinstance(bars, LineCollection):
+            segments = [ends for ends in bars.get_segments() if len(ends)]
+            marks += [_along(ax.transData.transform(ends)) for ends in segments]
     return np.concatenate([np.empty((0, 2)), *marks])
+
+
+def _along(ends: np.ndarray) -> np.ndarray:
+    """Places along a line through points, some 3 pixels apart."""
+    ends = ends[np.isfinite(ends).all(axis=1)]
+    if len(ends) < 2:
+        return ends
+    steps = np.cumsum([0, *np.hypot(*np.diff(ends, axis=0).T)])
+    places = np.linspace(0, steps[-1], min(int(steps[-1] / 3), 3_000) + 2)
+    return np.stack([np.interp(places, steps, axis) for axis in ends.T], axis=1)
+
+
+def _mistaken(
+    box: np.ndarray, dot: np.ndarray, others: np.ndarray, scale: float
+) -> int:
+    """Other points that a label, or the line from it to its own, seems to belong to."""
+    low, high = box
+
+    def away(places: np.ndarray) -> np.ndarray:
+        beyond = np.maximum(np.maximum(low - places, places - high), 0)
+        return np.hypot(beyond[..., 0], beyond[..., 1])
+
+    near = away(others) < away(dot) + _FARTHER * scale
+    way = _along(np.stack([dot, box.mean(axis=0)]))
+    nearest = np.hypot(*(others[:, None] - way).T).min(axis=0, initial=np.inf)
+    return int((near | (nearest < _CLEAR * scale)).sum())
 
 
 def _hidden(
