@@ -8,13 +8,15 @@ import ast
 import re
 import tomllib
 from collections.abc import Sequence
-from itertools import permutations, product
+from itertools import combinations, pairwise, permutations, product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "usetune"
 DRAWING = ROOT / "docs" / "architecture.svg"
 WIDTH, BOX, HEIGHT, STEP = 880, 132, 46, 112
+# How near arrows may come to a box that they pass, and how far apart they run.
+CLEAR, LANE = 14, 14
 COLOURS = ["#1b6ca8", "#b5482a", "#3c7d3e", "#7a4fa3"]
 COLOURS += ["#a67c00", "#00797a", "#8a3d62", "#5a5a1e", "#4d5b6a"]
 HEAD = """\
@@ -59,54 +61,112 @@ def places(rows: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
     }
 
 
-def curve(start: tuple[float, float], end: tuple[float, float]) -> list[tuple]:
-    """The four points of an arrow from below one box to above another."""
-    top, bottom = start[1] + HEIGHT / 2, end[1] - HEIGHT / 2 - 7
-    bend = 40
-    x, to = start[0], end[0]
-    return [(x, top), (x, top + bend), (to, bottom - bend), (to, bottom)]
+def free(row: Sequence[float]) -> list[tuple[float, float]]:
+    """Where arrows may pass a floor: beside its boxes, whose middles are given."""
+    edges = [8.0]
+    for x in sorted(row):
+        edges += [x - BOX / 2 - CLEAR, x + BOX / 2 + CLEAR]
+    edges.append(WIDTH - 8.0)
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def badness(arrows: list[tuple[str, str]], at: dict[str, tuple[float, float]]) -> float:
-    """Boxes that arrows run behind; among equals, the length of the arrows."""
-    cost = 0.0
-    for a, b in arrows:
-        points = curve(at[a], at[b])
-        cost += abs(at[a][0] - at[b][0]) / WIDTH / 100
-        behind = set()
-        for t in (step / 12 for step in range(1, 12)):
-            weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3]
-            x, y = (
-                sum(w * point[axis] for w, point in zip(weights, points, strict=True))
-                for axis in (0, 1)
-            )
-            behind |= {
-                name
-                for name, (middle, height) in at.items()
-                if abs(x - middle) < BOX / 2 + 6 and abs(y - height) < HEIGHT / 2 + 2
-            }
-        cost += len(behind - {a, b})
+def route(
+    start: tuple[float, float],
+    end: tuple[float, float],
+    gaps: dict[float, list[tuple[float, float]]],
+) -> list[tuple[float, float]]:
+    """The points of an arrow: a box, a gap on each floor between, another box."""
+    ways = [(0.0, [start])]
+    for y in sorted(height for height in gaps if start[1] < height < end[1]):
+        share = (y - start[1]) / (end[1] - start[1])
+        x = start[0] + share * (end[0] - start[0])
+        places = [(min(max(x, low), high), y) for low, high in gaps[y]]
+        ways = [
+            min((cost + abs(way[-1][0] - to[0]), [*way, to]) for cost, way in ways)
+            for to in places
+        ]
+    return min((cost + abs(way[-1][0] - end[0]), [*way, end]) for cost, way in ways)[1]
+
+
+def routes(
+    arrows: list[tuple[str, str]], at: dict[str, tuple[float, float]]
+) -> list[list[tuple[float, float]]]:
+    """The points of all arrows, which keep apart in gaps and at boxes."""
+    heights = sorted({y for _, y in at.values()})
+    gaps = {y: free([x for x, own in at.values() if own == y]) for y in heights}
+    found = [route(at[a], at[b], gaps) for a, b in arrows]
+    room: dict[tuple, list[tuple]] = {}
+    for number, (arrow, way) in enumerate(zip(arrows, found, strict=True)):
+        last = len(way) - 1
+        for step, (x, y) in enumerate(way):
+            # Whence an arrow comes and whither it goes says who stands left of whom.
+            sides = [way[k][0] for k in (step - 1, step + 1) if 0 <= k <= last]
+            if step in (0, last):
+                name = arrow[step > 0]
+                key = (name, step, *(at[name][0] + d for d in (-BOX / 2, BOX / 2)))
+            else:
+                key = (y, 0, *next(g for g in gaps[y] if g[0] <= x <= g[1]))
+            key = (key[0], min(key[1], 1), *key[2:])
+            room.setdefault(key, []).append((x, sum(sides) / len(sides), number, step))
+    for (*_, low, high), guests in room.items():
+        guests.sort()
+        if isinstance(_[0], str):
+            guests.sort(key=lambda guest: guest[1])
+        apart = min(LANE, (high - low) / (len(guests) + 1))
+        middle = sum(x for x, *_ in guests) / len(guests)
+        half = apart * (len(guests) - 1) / 2
+        first = min(max(middle, low + half), high - half) - half
+        for place, (_, _, number, step) in enumerate(guests):
+            found[number][step] = (first + place * apart, found[number][step][1])
+    return found
+
+
+def badness(ways: list[list[tuple[float, float]]]) -> float:
+    """Crossings of arrows, and how far they go sideways."""
+    cost, legs = 0.0, {}
+    for way in ways:
+        for (x, y), (to, below) in pairwise(way):
+            cost += abs(to - x) / WIDTH
+            legs.setdefault((y, below), []).append((x, to))
+    for own in legs.values():
+        cost += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(own, 2))
     return cost
+
+
+def path(way: list[tuple[float, float]]) -> str:
+    """An arrow as SVG: upright past each floor, a curve from floor to floor."""
+    half = HEIGHT / 2
+    (x, y), *rest = way
+    parts = [f"M{x:.0f} {y + half:.0f}"]
+    top = y + half
+    for step, (to, y) in enumerate(rest, 1):
+        end = y - half - (7 if step == len(rest) else 0)
+        bend = (end - top) * 0.6
+        parts.append(
+            f"C{x:.0f} {top + bend:.0f} {to:.0f} {end - bend:.0f} {to:.0f} {end:.0f}"
+        )
+        if step < len(rest):
+            parts.append(f"V{y + half:.0f}")
+        x, top = to, y + half
+    return " ".join(parts)
 
 
 def draw() -> str:
     """The drawing as SVG."""
     *rows, ground = floors()
     arrows = sorted((a, b) for a, b in imports() if b not in ground)
-    # An empty place next to a package that has its floor to itself lets arrows pass.
-    top, *rest = rows
-    rows = [top, *(row if len(row) > 1 else [*row, "", "", "", ""] for row in rest)]
-    orders = product(*(sorted(set(permutations(row))) for row in rows))
-    at = min((places(order) for order in orders), key=lambda at: badness(arrows, at))
+    orders = product(*(permutations(row) for row in rows))
+    layouts = (places(order) for order in orders)
+    at, ways = min(
+        ((at, routes(arrows, at)) for at in layouts), key=lambda both: badness(both[1])
+    )
     bottom = STEP * len(rows) + 60
     lines = [HEAD.format(width=WIDTH, height=bottom + 50)]
     colours = dict(zip(sorted({a for a, _ in arrows}), COLOURS, strict=False))
-    for a, b in arrows:
-        (x, top), *bends, (to, end) = curve(at[a], at[b])
-        (_, down), (_, up) = bends
+    for (a, _), way in zip(arrows, ways, strict=True):
+        to, end = way[-1][0], way[-1][1] - HEIGHT / 2 - 7
         lines.append(
-            f'<path d="M{x:.0f} {top:.0f} C{x:.0f} {down:.0f} {to:.0f} {up:.0f} '
-            f'{to:.0f} {end:.0f}" fill="none" stroke="{colours[a]}" '
+            f'<path d="{path(way)}" fill="none" stroke="{colours[a]}" '
             f'stroke-width="1.6"/>\n<path d="M{to - 4:.0f} {end:.0f}h8l-4 7z" '
             f'fill="{colours[a]}"/>\n'
         )
