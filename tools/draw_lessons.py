@@ -85,11 +85,11 @@ def encoder() -> None:
     """A text on its way to a vector."""
     draw = Drawing(880, 150, "From a text to a vector")
     stations = [
-        (85, 130, "text\n“data scientist”", GREY),
-        (265, 150, "pieces\n▁data · ▁scientist", BLUE),
-        (452, 150, "a vector per piece\n(table, 512 numbers)", BLUE),
-        (640, 150, "neighbours\n(convolutions)\nand a sum", BLUE),
-        (805, 110, "one vector,\n512 numbers,\nlength 1", GREEN),
+        (74, 128, "text\n“data scientist”", GREY),
+        (240, 156, "pieces\n▁data · ▁scientist", BLUE),
+        (440, 186, "a vector per piece\n(table, 512 numbers)", BLUE),
+        (638, 150, "neighbours\n(convolutions)\nand a sum", BLUE),
+        (806, 126, "one vector,\n512 numbers,\nlength 1", GREEN),
     ]
     for (x, width, text, colour), following in zip(
         stations, [*stations[1:], None], strict=True
@@ -100,7 +100,7 @@ def encoder() -> None:
                 (x + width / 2 + 2, 65), (following[0] - following[1] / 2 - 2, 65)
             )
     draw.words(
-        452, 135, "the encoder: 68.9 million numbers that training moves", fill=BLUE
+        440, 135, "the encoder: 68.9 million numbers that training can move", fill=BLUE
     )
     draw.save("encoder.svg")
 
@@ -109,23 +109,23 @@ def transformer() -> None:
     """A text on its way through a transformer."""
     draw = Drawing(880, 190, "From a text to a vector, through a transformer")
     pieces = ("[CLS]", "pizza", "##iol", "##o", "[SEP]")
-    draw.box(70, 90, 110, 60, "text\n“pizzaiolo”", GREY)
-    draw.arrow((127, 90), (158, 90))
+    draw.box(62, 90, 110, 60, "text\n“pizzaiolo”", GREY)
+    draw.arrow((119, 90), (148, 90))
     for row, piece in enumerate(pieces):
         y = 26 + 32 * row
-        draw.box(195, y, 70, 26, piece, BLUE, 14)
-        draw.arrow((232, y), (262, y))
-        draw.box(305, y, 84, 26, "vector", BLUE, 14)
-        draw.arrow((349, y), (383, y))
-        draw.arrow((535, y), (566, y))
-        draw.box(610, y, 84, 26, "vector", BLUE, 14)
-        draw.arrow((654, y), (690, 90 + (y - 90) * 0.3))
-    draw.box(459, 90, 150, 160, "six layers:\neach token looks\nat all others", ORANGE)
-    draw.box(722, 90, 60, 60, "mean", GREEN)
-    draw.arrow((753, 90), (776, 90))
-    draw.box(826, 90, 96, 60, "one vector,\n384 numbers", GREEN)
-    draw.words(305, 184, "from a table", 14, fill=BLUE)
-    draw.words(610, 184, "that knows its text", 14, fill=BLUE)
+        draw.box(185, y, 70, 26, piece, BLUE, 14)
+        draw.arrow((222, y), (248, y))
+        draw.box(292, y, 84, 26, "vector", BLUE, 14)
+        draw.arrow((336, y), (368, y))
+        draw.arrow((522, y), (548, y))
+        draw.box(592, y, 84, 26, "vector", BLUE, 14)
+        draw.arrow((636, y), (671, 90 + (y - 90) * 0.3))
+    draw.box(445, 90, 150, 160, "six layers:\neach token looks\nat all others", ORANGE)
+    draw.box(703, 90, 60, 60, "mean", GREEN)
+    draw.arrow((734, 90), (756, 90))
+    draw.box(816, 90, 116, 60, "one vector,\n384 numbers", GREEN)
+    draw.words(292, 184, "from a table", 14, fill=BLUE)
+    draw.words(592, 184, "that knows its text", 14, fill=BLUE)
     draw.save("transformer.svg")
 
 
@@ -200,7 +200,7 @@ def losses() -> None:
 
 
 def smaller() -> None:
-    """Nested widths, and axes that are turned so that cutting costs little."""
+    """Bars cut at four widths, and axes turned so that cutting costs little."""
     draw = Drawing(880, 250, "Two ways to embeddings that can be cut")
     draw.words(215, 26, "Matryoshka: each width must do", 17, font_weight="bold")
     for width, name in ((360, "512"), (180, "256"), (90, "128"), (45, "64")):
@@ -208,18 +208,18 @@ def smaller() -> None:
         draw.box(35 + width / 2, y, width, 30, "", BLUE)
         draw.words(50 + width, y + 5, name, 14, text_anchor="start")
     draw.words(215, 225, "one loss for each width, added up", 14, fill=GREY)
-    draw.words(660, 26, "Rotation: the long directions first", 17, font_weight="bold")
+    draw.words(654, 26, "Rotation: the long directions first", 17, font_weight="bold")
     cloud = ((-70, 44), (-52, 20), (-30, 27), (-16, 0), (4, 10), (20, -18), (38, -12))
     for x, y in (*cloud, (56, -40), (72, -34)):
-        draw.dot(560 + x, 125 + y, BLUE, 5)
+        draw.dot(544 + x, 125 + y, BLUE, 5)
         # By 30 degrees, so that the cloud lies along the first axis.
-        draw.dot(790 + 0.87 * x - 0.5 * y, 125 + 0.5 * x + 0.87 * y, BLUE, 5)
-    for x in (560, 790):
+        draw.dot(765 + 0.87 * x - 0.5 * y, 125 + 0.5 * x + 0.87 * y, BLUE, 5)
+    for x in (544, 765):
         draw.arrow((x - 90, 125), (x + 90, 125))
         draw.arrow((x, 195), (x, 55))
-    draw.arrow((655, 160), (695, 160))
-    draw.words(560, 225, "either axis alone loses much", 14, fill=GREY)
-    draw.words(790, 225, "the first axis keeps most", 14, fill=GREEN)
+    draw.arrow((636, 160), (673, 160))
+    draw.words(544, 225, "either axis alone loses much", 14, fill=GREY)
+    draw.words(765, 225, "the first axis keeps most", 14, fill=GREEN)
     draw.save("smaller.svg")
 
 
@@ -290,7 +290,7 @@ def path(
         ("the article", ("1 baseline", "2 fine-tune", "3 compare")),
         ("done well", ("4 data", "5 no forgetting", "6 losses")),
         (
-            "by need",
+            "by need, any of",
             (
                 "7 shorter",
                 "8 bias",
@@ -306,12 +306,16 @@ def path(
     ),
 ) -> None:
     """The way through the notebooks."""
-    draw = Drawing(880, 431, "The path through the notebooks")
+    draw = Drawing(880, 436, "The path through the notebooks")
+    top, step, gap = 62, 48, 220
     for number, (title, names) in enumerate(notebooks):
-        x = 110 + 220 * number
+        x, low = 110 + gap * number, top + step * (len(names) - 1)
         draw.words(x, 26, title, 17, font_weight="bold")
+        any_of = title.endswith("any of")
+        if any_of:
+            draw.box(x, (top + low) / 2, 170, low - top + 58)
         for row, name in enumerate(names):
-            y = 62 + 48 * row
+            y = top + step * row
             draw.box(
                 x,
                 y,
@@ -320,10 +324,16 @@ def path(
                 name,
                 (BLUE, GREEN, GREY, ORANGE)[number],
             )
-            if row and title != "by need":
+            if row and not any_of:
                 draw.arrow((x, y - 29), (x, y - 20))
-        if number < len(notebooks) - 1:
-            draw.arrow((x + 80, 62), (x + 140, 62))
+        # From the last of a group, or from all of them, to the next group.
+        if any_of:
+            draw.arrow((x + 86, top), (x + gap - 77, top))
+        elif notebooks[number + 1 : number + 2]:
+            following = notebooks[number + 1][0]
+            to = x + gap - (87 if following.endswith("any of") else 77)
+            bend = x + gap / 2
+            draw.arrow((x + 76, low), (bend, low), (bend, top), (to, top))
     draw.save("path.svg")
 
 
