@@ -57,7 +57,6 @@ def places(rows: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
         name: (WIDTH * (column + 0.5) / len(row), STEP * number + 60)
         for number, row in enumerate(rows)
         for column, name in enumerate(row)
-        if name
     }
 
 
@@ -95,29 +94,26 @@ def routes(
     heights = sorted({y for _, y in at.values()})
     gaps = {y: free([x for x, own in at.values() if own == y]) for y in heights}
     found = [route(at[a], at[b], gaps) for a, b in arrows]
-    room: dict[tuple, list[tuple]] = {}
+    # What arrows share: a gap, or the upper or lower edge of a box.
+    guests: dict[tuple, list[tuple]] = {}
     for number, (arrow, way) in enumerate(zip(arrows, found, strict=True)):
-        last = len(way) - 1
         for step, (x, y) in enumerate(way):
-            # Whence an arrow comes and whither it goes says who stands left of whom.
-            sides = [way[k][0] for k in (step - 1, step + 1) if 0 <= k <= last]
-            if step in (0, last):
+            if step in (0, len(way) - 1):
                 name = arrow[step > 0]
-                key = (name, step, *(at[name][0] + d for d in (-BOX / 2, BOX / 2)))
+                place = (name, step > 0, x - BOX / 2, x + BOX / 2)
             else:
-                key = (y, 0, *next(g for g in gaps[y] if g[0] <= x <= g[1]))
-            key = (key[0], min(key[1], 1), *key[2:])
-            room.setdefault(key, []).append((x, sum(sides) / len(sides), number, step))
-    for (*_, low, high), guests in room.items():
-        guests.sort()
-        if isinstance(_[0], str):
-            guests.sort(key=lambda guest: guest[1])
-        apart = min(LANE, (high - low) / (len(guests) + 1))
-        middle = sum(x for x, *_ in guests) / len(guests)
-        half = apart * (len(guests) - 1) / 2
+                place = (y, False, *next(g for g in gaps[y] if g[0] <= x <= g[1]))
+            # Whence an arrow comes and whither it goes: who stands left of whom.
+            beside = [own for own, _ in way[max(step - 1, 0) : step + 2]]
+            order = (x, sum(beside) / len(beside), number, step)
+            guests.setdefault(place, []).append(order)
+    for (*_, low, high), own in guests.items():
+        apart = min(LANE, (high - low) / (len(own) + 1))
+        half = apart * (len(own) - 1) / 2
+        middle = sum(x for x, *_ in own) / len(own)
         first = min(max(middle, low + half), high - half) - half
-        for place, (_, _, number, step) in enumerate(guests):
-            found[number][step] = (first + place * apart, found[number][step][1])
+        for lane, (*_, number, step) in enumerate(sorted(own)):
+            found[number][step] = (first + lane * apart, found[number][step][1])
     return found
 
 
