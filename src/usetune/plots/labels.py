@@ -14,9 +14,9 @@ from usetune.plots.drawing import as_text
 # distances in points.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _DISTANCES = (6, 14, 22)
-# In points, too: how much farther than its own point others must be from a label, how
-# near to the line between them, and how near to each other points count as one.
-_FARTHER, _CLEAR, _SAME = 3, 5, 3
+# In points, too: how much farther than its own point others must be from a label beside
+# it, how far from one with a line, and how near to each other points count as one.
+_FARTHER, _CLEAR, _SAME = 3, 6, 3
 
 
 def label_points(
@@ -81,8 +81,9 @@ def label_points(
         ]
         others = dots[np.hypot(*(dots - dot).T) > scale]
         costs = [
-            _hidden(box, marks, taken, frame) + 100 * _mistaken(box, dot, others, scale)
-            for box in (extent + move for move in offsets)
+            _hidden(extent + move, marks, taken, frame)
+            + 100 * _mistaken(extent + move, dot, others, scale, number < len(_SIDES))
+            for number, move in enumerate(offsets)
         ]
         best = int(np.argmin(costs))
         offset = offsets[best]
@@ -119,16 +120,19 @@ def _along(ends: np.ndarray) -> np.ndarray:
 
 
 def _mistaken(
-    box: np.ndarray, dot: np.ndarray, others: np.ndarray, scale: float
+    box: np.ndarray, dot: np.ndarray, others: np.ndarray, scale: float, beside: bool
 ) -> int:
-    """Other points that a label, or the line from it to its own, seems to belong to."""
+    """Other points that a label, or the line from it to its own, seems to belong to.
+
+    A label beside its point has no line, and must be nearer to it than to others.
+    """
     low, high = box
 
     def away(places: np.ndarray) -> np.ndarray:
         beyond = np.maximum(np.maximum(low - places, places - high), 0)
         return np.hypot(beyond[..., 0], beyond[..., 1])
 
-    near = away(others) < away(dot) + _FARTHER * scale
+    near = away(others) < (away(dot) + _FARTHER * scale if beside else _CLEAR * scale)
     way = _along(np.stack([dot, box.mean(axis=0)]))
     nearest = np.hypot(*(others[:, None] - way).T).min(axis=0, initial=np.inf)
     return int((near | (nearest < _CLEAR * scale)).sum())
