@@ -53,7 +53,7 @@ class TextModel(StringModel):
                 or an iterator; or one ``str``. Lone surrogates, which are not Unicode
                 text, are read as U+FFFD.
             batch_size: largest number of texts in a batch; batches of long texts are
-                smaller, about 16,000 tokens in most languages, four times as many of a
+                smaller, about 16,000 tokens in most languages, eight times as many of a
                 Universal Sentence Encoder.
             show_progress_bar: on stderr; None for work of more than three seconds.
             **options: other arguments of sentence-transformers' ``encode``, with

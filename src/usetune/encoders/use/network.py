@@ -12,7 +12,7 @@ the products of the second convolution, once for each distinct n-gram. This is e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,38 +24,23 @@ from usetune.encoders.use import weights
 from usetune.encoders.use.embedding import TokenEmbedding
 from usetune.encoders.use.layers import FeedForward, NormalizedSum
 from usetune.encoders.use.long_texts import parts, tokenize_long
-from usetune.encoders.use.ngrams import NgramConvolution, NgramTables
+from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
 from usetune.encoders.use.pieces import PieceEncoder
 from usetune.encoders.use.products import pad_rows, product
+from usetune.encoders.use.runs import sum_features
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
 # Tokens that the two convolutions of an n-gram see, at most, to either side.
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
-# Tokens, about, that `encode` computes at a time.
-_RUN = 8192
-
-
-class TokenTables(NamedTuple):
-    """What depends on a token alone, a row for each distinct token, padded.
-
-    Attributes:
-        embedded: (rows, 512).
-        moments: of each row of these, see `NormalizedSum.moments`, (rows, 2).
-        ngrams: of each n-gram's layers.
-    """
-
-    embedded: tf.Tensor
-    moments: tf.Tensor
-    ngrams: list[NgramTables]
 
 
 class Network(PieceEncoder):
     """Tokenizer and layers; `UniversalSentenceEncoder` says what the arguments are."""
 
     # One table serves many texts, which are computed in smaller runs.
-    batch_bytes = 4 * BATCH_BYTES
+    batch_bytes = 8 * BATCH_BYTES
 
     def __init__(
         self,
@@ -141,33 +126,30 @@ class Network(PieceEncoder):
         total = self.normalization(*tables[:2], index, channels, text_ids, length)
         return self._embed_sum(total, length)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
     def _forward(self, texts: tf.Tensor) -> tf.Tensor:
-        """`call`, with one table for all texts, and the texts in runs that fit caches.
+        """`call`; on a processor with one table for all texts, and those in runs.
 
         Args:
             texts: (batch,), not empty. Alike ones beside each other share n-grams.
         """
+        if tf.config.list_logical_devices("GPU"):
+            return super()._forward(texts)
+        tables, index, splits = self._look_up(texts)
+        splits = np.asarray(splits)
+        total = sum_features(tables, np.asarray(index), splits, self.ngrams)
+        return self._finish(total, np.diff(splits).astype(np.float32)[:, None])
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+    def _look_up(self, texts: tf.Tensor) -> tuple[TokenTables, tf.Tensor, tf.Tensor]:
+        """Texts (batch,) → tables, the row of each token, where each text starts."""
+        self._check_sentencepiece()
         tokens = self.tokenizer.tokenize(texts)
-        tables, index = self._tables(tokens, texts)
-        splits = tokens.row_splits
-        run = splits[:-1] // _RUN
-        starts = 1 + tf.where(run[1:] != run[:-1])[:, 0]
-        bounds = tf.concat([[0], starts, [tf.size(run, tf.int64)]], axis=0)
+        return *self._tables(tokens, texts), tokens.row_splits
 
-        def embed(i: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, Any]:
-            own = splits[bounds[i] : bounds[i + 1] + 1]
-            lengths = own[1:] - own[:-1]
-            rows = self._embed_run(tables, index[own[0] : own[-1]], lengths)
-            return i + 1, done.write(i, rows)
-
-        count = tf.size(bounds) - 1
-        done = tf.TensorArray(
-            tf.float32, count, infer_shape=False, element_shape=(None, self.dim)
-        )
-        return tf.while_loop(
-            lambda i, _: i < count, embed, (0, done), parallel_iterations=2
-        )[1].concat()
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _finish(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """Sums of normalised features (batch, features), lengths → (batch, 512)."""
+        return self._embed_sum(self.normalization.affine(total, length), length)
 
     def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Sums of features (batch, features) and numbers of tokens → embeddings."""

@@ -22,6 +22,20 @@ class NgramTables(NamedTuple):
     products: tf.Tensor
 
 
+class TokenTables(NamedTuple):
+    """What depends on a token alone, a row for each distinct token, padded.
+
+    Attributes:
+        embedded: (rows, 512).
+        moments: of each row of these, see `NormalizedSum.moments`, (rows, 2).
+        ngrams: of each n-gram's layers.
+    """
+
+    embedded: tf.Tensor
+    moments: tf.Tensor
+    ngrams: list[NgramTables]
+
+
 class NgramConvolution(keras.layers.Layer):
     """Two residual convolutions over the n-grams of each text.
 
@@ -87,7 +101,11 @@ class NgramConvolution(keras.layers.Layer):
         ngrams = tf.gather(neighbours, one, axis=1)  # (order, distinct)
         x = pad_rows(self._residual(tables, ngrams, first.bias))
         neighbours = self._neighbours(number, text_ids, tf.shape(x)[0] - 1)
-        return self._residual(self._tables(x, second), neighbours, second.bias)
+        return self._residual(self.second_tables(x), neighbours, second.bias)
+
+    def second_tables(self, x: tf.Tensor) -> NgramTables:
+        """What the first convolution gives for n-grams, (rows, channels) → tables."""
+        return self._tables(x, self.convolutions[1])
 
     def _tables(self, x: tf.Tensor, convolution: keras.layers.Dense) -> NgramTables:
         """The tables of a convolution of ``x``, (rows, channels)."""

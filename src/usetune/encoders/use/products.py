@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
-_ROWS_STEP = 32
+ROWS_STEP = 32
 
 
 def product(x: tf.Tensor, kernel: Any, dtype: str) -> tf.Tensor:
@@ -15,5 +15,5 @@ def product(x: tf.Tensor, kernel: Any, dtype: str) -> tf.Tensor:
 
 def pad_rows(x: tf.Tensor) -> tf.Tensor:
     """Append rows of zeros, one at least, until their number is a multiple of 32."""
-    missing = _ROWS_STEP - tf.shape(x)[0] % _ROWS_STEP
+    missing = ROWS_STEP - tf.shape(x)[0] % ROWS_STEP
     return tf.pad(x, [[0, missing]] + [[0, 0]] * (len(x.shape) - 1))

@@ -1,0 +1,214 @@
+"""What `encode` computes between its matrix products, compiled for the processor.
+
+TensorFlow writes what each of some twenty small operations gives into memory and reads
+it again, which takes longer than the products between them. Here what belongs to a
+token stays in the cache until its text has it. Threads may call these functions at
+once: they do not hold Python's lock.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import overload
+
+from usetune.encoders.use.layers import LAYER_NORM_EPSILON
+from usetune.encoders.use.products import ROWS_STEP
+
+_EPSILON = np.float32(LAYER_NORM_EPSILON)
+_ZERO = np.float32(0)
+# Tokens of a text whose channels are held in the cache.
+_BLOCK = 16
+
+
+def _compiled(function: Callable) -> Any:
+    # Sums may be reordered, so that they are vectorised; NaN and infinity stay.
+    compiled = partial(
+        numba.njit,
+        nogil=True,
+        error_model="numpy",
+        fastmath={"reassoc", "contract", "nsz"},
+    )
+    try:
+        # Kept beside this file, or in the user's cache: it takes seconds.
+        return compiled(cache=True)(function)
+    except RuntimeError:  # neither folder can be written
+        return compiled()(function)
+
+
+class Convolution(NamedTuple):
+    """One convolution of the tokens of some texts, to be looked up.
+
+    Attributes:
+        rows: of the tables, for each token, int32 (tokens,).
+        left: tokens of an n-gram that lie left of its centre.
+        own: what it adds to, float32 (rows, channels).
+        products: see `NgramTables`, (order, rows, channels), float32; or the bits of
+            bfloat16, uint16.
+        bias: float32 (channels,).
+    """
+
+    rows: np.ndarray
+    left: int
+    own: np.ndarray
+    products: np.ndarray
+    bias: np.ndarray
+
+
+def _float32(number: Any) -> Any:
+    """A float32 as it is, or of the bits of a bfloat16."""
+    raise NotImplementedError  # compiled code only
+
+
+@overload(_float32, inline="always", strict=False)
+def _float32_compiled(number: Any) -> Callable:
+    if isinstance(number, types.Float):
+        return lambda number: number
+    return lambda number: np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
+
+
+@_compiled
+def _convolve(
+    convolution: Convolution,
+    text: tuple[int, int],
+    first: int,
+    last: int,
+    out: np.ndarray,
+) -> None:
+    """The tokens first to last of a text → ``out`` (last - first, channels).
+
+    ``text`` is where it starts and ends.
+    """
+    # No views of rows: each would count references, which threads wait for.
+    rows, left, own, products, bias = convolution
+    sums = np.empty(bias.size, np.float32)
+    for token in range(first, last):
+        for channel in range(sums.size):
+            sums[channel] = bias[channel]
+        for position in range(products.shape[0]):
+            neighbour = token + position - left
+            if text[0] <= neighbour < text[1]:
+                row = rows[neighbour]
+                for channel in range(sums.size):
+                    sums[channel] += _float32(products[position, row, channel])
+        row = rows[token]
+        for channel in range(sums.size):
+            added = max(sums[channel], _ZERO)
+            out[token - first, channel] = own[row, channel] + added
+
+
+@_compiled
+def _equal(rows: np.ndarray, one: int, other: int) -> bool:
+    for column in range(rows.shape[1]):
+        if rows[one, column] != rows[other, column]:
+            return False
+    return True
+
+
+@_compiled
+def distinct_ngrams(
+    convolution: Convolution, splits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A convolution once for each distinct n-gram of some texts.
+
+    Args:
+        convolution: of these texts' tokens.
+        splits: where each text starts, and the last one ends, int64 (texts + 1,).
+
+    Returns:
+        The number of each token's n-gram, int32 (tokens,); and what the convolution
+        gives for each, float32 (rows, channels). Behind them come rows of zeros.
+    """
+    rows, left, own, products, bias = convolution
+    order, count = products.shape[0], 0
+    number = np.empty(rows.size, np.int32)
+    found = np.empty((rows.size + 1, order), np.int32)
+    out = np.empty((rows.size + ROWS_STEP, bias.size), np.float32)
+    # An open hash table, at most half full.
+    slots = 2
+    while slots < 2 * rows.size:
+        slots *= 2
+    table = np.full(slots, -1, np.int32)
+    for text in range(splits.size - 1):
+        start, stop = splits[text], splits[text + 1]
+        for token in range(start, stop):
+            hashed = np.uint64(0)
+            for position in range(order):
+                neighbour = token + position - left
+                is_inside = start <= neighbour < stop
+                row = rows[neighbour] if is_inside else np.int32(-1)
+                found[count, position] = row
+                hashed = (hashed ^ np.uint64(row + 1)) * np.uint64(0x9E3779B97F4A7C15)
+                hashed ^= hashed >> np.uint64(32)
+            slot = np.int64(hashed & np.uint64(slots - 1))
+            while table[slot] >= 0 and not _equal(found, table[slot], count):
+                slot = (slot + 1) & (slots - 1)
+            if table[slot] < 0:
+                table[slot] = count
+                last = out[count : count + 1]
+                _convolve(convolution, (start, stop), token, token + 1, last)
+                count += 1
+            number[token] = table[slot]
+    padded = -(-(count + 1) // ROWS_STEP) * ROWS_STEP
+    out[count:padded] = 0
+    return number, out[:padded]
+
+
+@_compiled
+def sum_normalized(
+    index: np.ndarray,
+    splits: np.ndarray,
+    embedded: np.ndarray,
+    moments: np.ndarray,
+    convolutions: tuple[Convolution, ...],
+    out: np.ndarray,
+) -> None:
+    """Features of the tokens, normalised and summed over each text: `NormalizedSum`.
+
+    Args:
+        index: row of ``embedded`` for each token, int32 (tokens,).
+        splits: where each text starts, and the last one ends, int64 (texts + 1,).
+        embedded: embeddings of the distinct tokens, float32 (rows, dim).
+        moments: of these, see `NormalizedSum.moments`, float32 (rows, 2).
+        convolutions: what gives the features beside the embedding.
+        out: written to, float32 (texts, features).
+    """
+    dim = embedded.shape[1]
+    features = np.float32(out.shape[1])
+    width = convolutions[0].bias.size
+    channels = np.empty((len(convolutions), _BLOCK, width), np.float32)
+    total = np.empty(out.shape[1], np.float32)
+    for text in range(splits.size - 1):
+        start, stop = splits[text], splits[text + 1]
+        total[:] = 0
+        shift = _ZERO
+        for first in range(start, stop, _BLOCK):
+            last = min(first + _BLOCK, stop)
+            number = 0
+            for convolution in convolutions:
+                block = channels[number]
+                _convolve(convolution, (start, stop), first, last, block)
+                number += 1
+            for token in range(last - first):
+                row = index[first + token]
+                average, square = moments[row, 0], moments[row, 1]
+                for number in range(channels.shape[0]):
+                    for channel in range(width):
+                        value = channels[number, token, channel]
+                        average += value
+                        square += value * value
+                average /= features
+                variance = max(square / features - average * average, _ZERO)
+                scale = np.float32(1) / np.sqrt(variance + _EPSILON)
+                shift += average * scale
+                for feature in range(dim):
+                    total[feature] += scale * embedded[row, feature]
+                for number in range(channels.shape[0]):
+                    part = total[dim + number * width :]
+                    for channel in range(width):
+                        part[channel] += scale * channels[number, token, channel]
+        for feature in range(total.size):
+            out[text, feature] = total[feature] - shift

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from usetune.encoders.use import runs
+from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
+from usetune.encoders.use.products import ROWS_STEP
+
+CHANNELS = 8
+# A text of one token, and one that is longer than what is held at a time.
+LENGTHS = [3, 1, 40, 2, 300]
+SPLITS = np.cumsum([0, *LENGTHS])
+
+
+def convolution(order, left, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 3, SPLITS[-1]).astype(np.int32)
+    own = rng.normal(size=(4, CHANNELS)).astype(np.float32)
+    products = rng.normal(size=(order, 4, CHANNELS)).astype(np.float32)
+    bias = rng.normal(size=CHANNELS).astype(np.float32)
+    return Convolution(rows, left, own, products, bias)
+
+
+def windows(convolution):
+    """Rows of each token's n-gram, -1 beyond its text, (tokens, order)."""
+    order, found = len(convolution.products), []
+    for start, stop in zip(SPLITS, SPLITS[1:], strict=False):
+        rows = np.pad(
+            convolution.rows[start:stop],
+            (convolution.left, order - 1 - convolution.left),
+            constant_values=-1,
+        )
+        found.append(np.lib.stride_tricks.sliding_window_view(rows, order))
+    return np.concatenate(found)
+
+
+def expected(convolution):
+    """What the convolution gives for each token, in float64."""
+    found = []
+    for rows in windows(convolution):
+        total = convolution.bias.astype(float)
+        for position, row in enumerate(rows):
+            if row >= 0:
+                total = total + convolution.products[position, row]
+        found.append(convolution.own[rows[convolution.left]] + np.maximum(total, 0))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("order", "left"), [(2, 0), (3, 1), (5, 2)])
+def test_each_distinct_ngram_is_computed_once(order, left):
+    own = convolution(order, left)
+    number, rows = distinct_ngrams(own, SPLITS)
+    ngrams = np.unique(windows(own), axis=0)
+    assert len(np.unique(number)) == number.max() + 1 == len(ngrams) < len(number)
+    np.testing.assert_allclose(rows[number], expected(own), atol=1e-5)
+    assert len(rows) % ROWS_STEP == 0 and len(rows) > len(ngrams)
+    assert not rows[len(ngrams) :].any()
+
+
+def test_bits_of_bfloat16_are_read_as_numbers():
+    own = convolution(3, 1)
+    rounded = tf.cast(own.products, tf.bfloat16)
+    bits = own._replace(products=np.asarray(rounded).view(np.uint16))
+    numbers = own._replace(products=tf.cast(rounded, tf.float32).numpy())
+    for found, same in zip(
+        distinct_ngrams(bits, SPLITS), distinct_ngrams(numbers, SPLITS), strict=True
+    ):
+        np.testing.assert_array_equal(found, same)
+
+
+def test_sums_are_those_of_normalised_features():
+    rng = np.random.default_rng(1)
+    convolutions = (convolution(2, 0, 2), convolution(3, 1, 3), convolution(5, 2, 4))
+    embedded = rng.normal(size=(7, 16)).astype(np.float32)
+    index = rng.integers(0, 7, SPLITS[-1]).astype(np.int32)
+    moments = np.stack([embedded.sum(1), np.square(embedded).sum(1)], axis=1)
+    out = np.empty((len(LENGTHS), 16 + 3 * CHANNELS), np.float32)
+    sum_normalized(index, SPLITS, embedded, moments, convolutions, out)
+    features = np.hstack([embedded[index], *map(expected, convolutions)])
+    centred = features - features.mean(axis=1, keepdims=True)
+    normalised = centred / features.std(axis=1, keepdims=True)
+    totals = np.add.reduceat(normalised, SPLITS[:-1])
+    np.testing.assert_allclose(out, totals, rtol=1e-4, atol=1e-3)
+
+
+def test_runs_hold_every_text_once():
+    lengths = [*[runs._RUN // 2] * 4, 3 * runs._RUN, 1, 2]
+    texts = list(runs._runs(np.cumsum([0, *lengths])))
+    assert [i for run in texts for i in range(run.start, run.stop)] == list(range(7))
+    assert [run.stop - run.start for run in texts] == [2, 2, 1, 2]
