@@ -84,7 +84,9 @@ def test_sums_are_those_of_normalised_features():
 
 
 def test_runs_hold_every_text_once():
-    lengths = [*[runs._RUN // 2] * 4, 3 * runs._RUN, 1, 2]
-    texts = list(runs._runs(np.cumsum([0, *lengths])))
-    assert [i for run in texts for i in range(run.start, run.stop)] == list(range(7))
-    assert [run.stop - run.start for run in texts] == [2, 2, 1, 2]
+    half = runs._RUN // 2
+    texts = list(runs._runs(np.cumsum([0, *[half] * 6, 3 * runs._RUN, 1, 2])))
+    assert [i for run in texts for i in range(run.start, run.stop)] == list(range(9))
+    assert [run.stop - run.start for run in texts] == [2, 2, 2, 1, 2]
+    # Few texts occupy all threads, too.
+    assert len(list(runs._runs(np.arange(0, 100, 5)))) == 4

@@ -14,7 +14,7 @@ from tests.conftest import TEXTS
 from tests.fakes.plain_graph import plain_graph
 from usetune import devices, load_encoder
 from usetune.encoders.identity import encoder_identity
-from usetune.encoders.use import runs
+from usetune.encoders.use import network, runs
 from usetune.encoders.use.model import UniversalSentenceEncoder
 from usetune.encoders.use.ngrams import _distinct
 
@@ -76,6 +76,7 @@ def test_equals_an_independent_computation(base, wheel_arrays):
 
 
 def test_runs_of_a_batch_equal_one_call(base, monkeypatch):
+    monkeypatch.setattr(network, "_FEW", 0)
     monkeypatch.setattr(runs, "_RUN", 16)
     small = base.compact(SENTENCES)
     texts = tf.constant(SENTENCES + SENTENCES[::-1])

@@ -34,6 +34,8 @@ from usetune.similarity import unit_length
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
 # Tokens that the two convolutions of an n-gram see, at most, to either side.
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
+# So few texts of a batch are sooner computed by TensorFlow alone.
+_FEW = 1024
 
 
 class Network(PieceEncoder):
@@ -127,12 +129,12 @@ class Network(PieceEncoder):
         return self._embed_sum(total, length)
 
     def _forward(self, texts: tf.Tensor) -> tf.Tensor:
-        """`call`; on a processor with one table for all texts, and those in runs.
+        """`call`; of many texts on a processor with one table, and texts in runs.
 
         Args:
             texts: (batch,), not empty. Alike ones beside each other share n-grams.
         """
-        if tf.config.list_logical_devices("GPU"):
+        if len(texts) < _FEW or tf.config.list_logical_devices("GPU"):
             return super()._forward(texts)
         tables, index, splits = self._look_up(texts)
         splits = np.asarray(splits)

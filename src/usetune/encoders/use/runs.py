@@ -12,7 +12,8 @@ import tensorflow as tf
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
 from usetune.encoders.use.ngrams import NgramConvolution, NgramTables, TokenTables
 
-# Tokens, about, that are computed at a time.
+# Tokens, about, that are computed at a time, unless a quarter of all are fewer: short
+# runs share fewer n-grams, and each shape of a product takes oneDNN time to prepare.
 _RUN = 8192
 # Runs at once, at most: each takes some 60 MB. Its products use all cores anyway.
 _THREADS = 4
@@ -77,8 +78,8 @@ def _convolution(
 
 
 def _runs(splits: np.ndarray) -> Iterator[slice]:
-    """Cut texts into runs that hold about `_RUN` tokens, and one text at least."""
-    run = splits[:-1] // _RUN
+    """Cut texts into runs of alike numbers of tokens that hold one text at least."""
+    run = splits[:-1] // min(_RUN, -(-splits[-1] // 4))
     starts = [0, *np.flatnonzero(np.diff(run)) + 1, len(run)]
     yield from map(slice, starts[:-1], starts[1:])
 
