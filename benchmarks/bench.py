@@ -21,7 +21,15 @@ PACKAGES = (
     "torch",
     "sentence-transformers",
 )
-ENCODERS = ("encode", "encode_static", "encode_plain", "encode_wheel", "encode_minilm")
+ENCODERS = (
+    "encode",
+    "encode_bfloat16",
+    "encode_static",
+    "encode_plain",
+    "encode_wheel",
+    "encode_minilm",
+    "encode_minilm_bfloat16",
+)
 # What is counted in a second, the contestants (ours first), and whether every round
 # is a process of its own.
 TASKS = {

