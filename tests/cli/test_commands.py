@@ -145,6 +145,7 @@ def test_scored_pairs_and_an_encoder_between(fake, scored, tmp_path):
         done = run(*arguments, "--out", tmp_path / "t", "--alpha", alpha, *more)
         assert done.exit_code == 0, done.stderr
         assert "pearson_cosine" in done.stdout
+        assert "texts of the validation are trained on" in done.stderr
         saved = load_encoder(tmp_path / "t").encode(TITLES)
         assert (abs(saved - base).max() > 1e-6) == alpha
 

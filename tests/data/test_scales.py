@@ -18,7 +18,8 @@ def pairs_of(scores):
     ("scores", "seen", "highest"),
     [
         ([0, 5, 4, 2.5], "go from 0 to 5: ", 5),
-        ([1, 2, 4, 3], "converts a scale from 0 to 5. Received in 3 of 4", 5),
+        ([1, 2, 4, 3], "converts a scale from 0 to 5, after import", 5),
+        ([0.2] * 6 + [4.5] * 4, "go from 0.2 to 4.5: ", 5),
         ([7, 0, 10], "converts a scale from 0 to 10", 10),
         ([70, 100, 0.5], "go from 0.5 to 100: ", 100),
         ([-0.5, 0.7, 0], "go from -0.5 to 0.7, as cosines do: ", 1),

@@ -149,7 +149,12 @@ class Tuning:
             return pairs, validation
         if "positive" not in pairs:
             how = "couples" if format_of(pairs) is CLASSES else "stratified"
-            return split_pairs(pairs, _HELD_OUT, how, self.seed)
+            training, validation = split_pairs(pairs, _HELD_OUT, how, self.seed)
+            try:
+                check_leaks(training, validation)
+            except ValueError as error:
+                warn(f"{self.pairs}: {error}; what is measured on them flatters")
+            return training, validation
         # Without groups, the thing that a text belongs to is its own group.
         grouped = pairs.assign(group=pairs.get("group", pairs["positive"]))
         training, validation = split_pairs(grouped, _HELD_OUT, "group", self.seed)

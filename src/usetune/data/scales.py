@@ -12,6 +12,11 @@ _UNUSUAL = 0.45
 _UNUSUAL_SHARE = 0.01
 # The highest scores of scales that people use.
 _HIGHEST = (5, 10, 100)
+# What the names in a conversion are, for whoever has a file.
+_FILE = (
+    ", after import pandas, usetune; table = pandas.read_csv(your file), and with your "
+    "file's name of the column; table.to_csv(a new file, index=False) keeps it"
+)
 
 
 def warn_of_scale(scores: pd.Series, source: str) -> None:
@@ -44,13 +49,14 @@ def scale_hint(scores: pd.Series) -> str:
     low, high = scores.min(), scores.max()
     found = f"; these go from {low:g} to {high:g}"
     if -1 <= low < 0 and high <= 1:
-        return f"{found}, as cosines do: {_conversion('table')} converts them"
+        return f"{found}, as cosines do: {_conversion('table')} converts them{_FILE}"
     highest = next((top for top in _HIGHEST if 1 < high <= top), None)
-    # One wrong score makes no scale.
-    if highest is None or low < 0 or np.mean(scores > 1) < 0.5:
+    # One wrong score makes no scale, and of many scores most may be low.
+    above = scores > 1
+    if highest is None or low < 0 or above.sum() < 2 or above.mean() < 0.2:
         return ""
     conversion = _conversion("table", f" / {highest}")
-    return f"{found}: {conversion} converts a scale from 0 to {highest}"
+    return f"{found}: {conversion} converts a scale from 0 to {highest}{_FILE}"
 
 
 def _conversion(table: str, division: str = "") -> str:
