@@ -1,6 +1,5 @@
 """Scores on another scale than the angular similarity's, and how to convert them."""
 
-import numpy as np
 import pandas as pd
 
 from usetune._utils.warn import warn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,18 @@ from usetune.encoders.reusable import write_saved_model
 from usetune.encoders.string_model import StringModel
 from usetune.encoders.strings import BATCH_BYTES, batches, one_axis
 from usetune.similarity import cosine_similarity, unit_length
+
+# Each encoder traces graphs of its own, once. TensorFlow counts those of all encoders
+# together, and warns after five.
+_OWN = re.compile(r"<function (TextModel|Network)\._")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return "tf.function retracing" not in message or not _OWN.search(message)
+
+
+tf.get_logger().addFilter(_is_news)
 
 # Seconds of work before `encode` shows a progress bar.
 _PROGRESS_DELAY = 3.0

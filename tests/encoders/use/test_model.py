@@ -254,3 +254,13 @@ def test_bfloat16_where_it_would_be_slow(small, monkeypatch):
     ]:
         with pytest.raises(ValueError, match=message):
             UniversalSentenceEncoder(small.sentencepiece, [1], precision)
+
+
+def test_encoders_of_their_own_are_no_retracing(base, monkeypatch, capfd, caplog):
+    monkeypatch.setattr(network, "_FEW", 0)
+    with caplog.at_level("WARNING", "tensorflow"):
+        for _ in range(8):
+            base.compact(SENTENCES[:2]).encode(SENTENCES[:2])
+        tf.get_logger().warning("tf.function retracing of something else")
+    assert "something else" in caplog.text + capfd.readouterr().err
+    assert "_look_up" not in caplog.text and "_finish" not in caplog.text
