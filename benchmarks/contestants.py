@@ -155,7 +155,9 @@ def train(whole_table: bool = False) -> Round:
     if whole_table:
         import keras
 
-        optimizer = keras.optimizers.Adam.from_config(optimizer.get_config())
+        config = optimizer.get_config()
+        del config["rates"]  # FusedAdam's own
+        optimizer = keras.optimizers.Adam.from_config(config)
     else:
         encoder = encoder.compact([*pairs["base"], *pairs["ref"]])
     siamese = build_siamese(encoder)
