@@ -141,24 +141,22 @@ class Tuning:
         """Training and validation, and what they have in common said."""
         if self.validation is not None:
             known = format_of(pairs).name
+            training = pairs
             validation = load_pairs(self.validation, self.rename, known)
-            try:
-                check_leaks(pairs, validation)
-            except ValueError as error:
-                warn(f"{self.validation}: {error}")
-            return pairs, validation
-        if "positive" not in pairs:
+        elif "positive" in pairs:
+            # Without groups, the thing that a text belongs to is its own group.
+            grouped = pairs.assign(group=pairs.get("group", pairs["positive"]))
+            training, validation = split_pairs(grouped, _HELD_OUT, "group", self.seed)
+            training, validation = training[[*pairs]], validation[[*pairs]]
+        else:
             how = "couples" if format_of(pairs) is CLASSES else "stratified"
             training, validation = split_pairs(pairs, _HELD_OUT, how, self.seed)
-            try:
-                check_leaks(training, validation)
-            except ValueError as error:
-                warn(f"{self.pairs}: {error}; what is measured on them flatters")
-            return training, validation
-        # Without groups, the thing that a text belongs to is its own group.
-        grouped = pairs.assign(group=pairs.get("group", pairs["positive"]))
-        training, validation = split_pairs(grouped, _HELD_OUT, "group", self.seed)
-        return training[[*pairs]], validation[[*pairs]]
+        try:
+            check_leaks(training, validation)
+        except ValueError as error:
+            source = self.validation or self.pairs
+            warn(f"{source}: {error}; what is measured on them flatters")
+        return training, validation
 
     def _loss(self, pairs: pd.DataFrame) -> EmbeddingLoss | None:
         suggestion = suggest_loss(pairs)

@@ -23,12 +23,14 @@ from usetune.similarity import cosine_similarity, unit_length
 
 # Each encoder traces graphs of its own, once. TensorFlow counts those of all encoders
 # together, and warns after five.
-_OWN = re.compile(r"<function (TextModel|Network)\._")
+_OWN = re.compile(
+    r"<function (TextModel\._forward|Network\._(look_up|finish)) "
+    r".* tf\.function retracing"
+)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    message = record.getMessage()
-    return "tf.function retracing" not in message or not _OWN.search(message)
+    return not _OWN.search(record.getMessage())
 
 
 tf.get_logger().addFilter(_is_news)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from usetune.encoders.use import runs
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
-from usetune.encoders.use.products import ROWS_STEP
+from usetune.encoders.use.products import aligned_array, padded, shared
 
 CHANNELS = 8
 # A text of one token, and one that is longer than what is held at a time.
@@ -49,12 +49,13 @@ def expected(convolution):
 @pytest.mark.parametrize(("order", "left"), [(2, 0), (3, 1), (5, 2)])
 def test_each_distinct_ngram_is_computed_once(order, left):
     own = convolution(order, left)
-    number, rows = distinct_ngrams(own, SPLITS)
+    rows = np.full((SPLITS[-1] + 1, CHANNELS), np.nan, np.float32)
+    number, count = distinct_ngrams(own, SPLITS, rows)
     ngrams = np.unique(windows(own), axis=0)
     assert len(np.unique(number)) == number.max() + 1 == len(ngrams) < len(number)
+    assert count == len(ngrams)
     np.testing.assert_allclose(rows[number], expected(own), atol=1e-5)
-    assert len(rows) % ROWS_STEP == 0 and len(rows) > len(ngrams)
-    assert not rows[len(ngrams) :].any()
+    assert np.isnan(rows[count:]).all()
 
 
 def test_bits_of_bfloat16_are_read_as_numbers():
@@ -62,10 +63,22 @@ def test_bits_of_bfloat16_are_read_as_numbers():
     rounded = tf.cast(own.products, tf.bfloat16)
     bits = own._replace(products=np.asarray(rounded).view(np.uint16))
     numbers = own._replace(products=tf.cast(rounded, tf.float32).numpy())
-    for found, same in zip(
-        distinct_ngrams(bits, SPLITS), distinct_ngrams(numbers, SPLITS), strict=True
-    ):
-        np.testing.assert_array_equal(found, same)
+    found, same = np.zeros((2, SPLITS[-1], CHANNELS), np.float32)
+    number, _ = distinct_ngrams(bits, SPLITS, found)
+    np.testing.assert_array_equal(number, distinct_ngrams(numbers, SPLITS, same)[0])
+    np.testing.assert_array_equal(found, same)
+    assert found.any()
+
+
+def test_a_tensor_shares_the_memory_of_an_array():
+    # Rows of any number, behind a start that NumPy alone would align to 16 bytes.
+    for rows in range(1, 9):
+        numbers = aligned_array(rows, 3)
+        numbers[:] = rows
+        tensor = shared(numbers)
+        numbers[0, 0] = -1
+        assert tensor.shape == (rows, 3) and tensor[0, 0] == -1
+    assert [padded(rows) for rows in (1, 32, 33)] == [32, 32, 64]
 
 
 def test_sums_are_those_of_normalised_features():
@@ -75,11 +88,12 @@ def test_sums_are_those_of_normalised_features():
     index = rng.integers(0, 7, SPLITS[-1]).astype(np.int32)
     moments = np.stack([embedded.sum(1), np.square(embedded).sum(1)], axis=1)
     out = np.empty((len(LENGTHS), 16 + 3 * CHANNELS), np.float32)
-    sum_normalized(index, SPLITS, embedded, moments, convolutions, out)
+    gamma, beta = rng.normal(size=(2, out.shape[1])).astype(np.float32)
+    sum_normalized(index, SPLITS, embedded, moments, convolutions, gamma, beta, out)
     features = np.hstack([embedded[index], *map(expected, convolutions)])
     centred = features - features.mean(axis=1, keepdims=True)
     normalised = centred / features.std(axis=1, keepdims=True)
-    totals = np.add.reduceat(normalised, SPLITS[:-1])
+    totals = np.add.reduceat(normalised * gamma + beta, SPLITS[:-1])
     np.testing.assert_allclose(out, totals, rtol=1e-4, atol=1e-3)
 
 

@@ -76,13 +76,29 @@ def test_equals_an_independent_computation(base, wheel_arrays):
 
 
 def test_runs_of_a_batch_equal_one_call(base, monkeypatch):
-    monkeypatch.setattr(network, "_FEW", 0)
+    monkeypatch.setattr(network, "_FEW_BYTES", 0)
     monkeypatch.setattr(runs, "_RUN", 16)
     small = base.compact(SENTENCES)
     texts = tf.constant(SENTENCES + SENTENCES[::-1])
     found = small._forward(texts)
     np.testing.assert_allclose(found, small(texts), atol=1e-6)
     np.testing.assert_allclose(found, plain_graph(small, texts), atol=1e-5)
+
+
+def test_bytes_decide_whether_texts_are_computed_in_runs(base, monkeypatch):
+    batches = []
+
+    def seen(tables, index, splits, *layers):
+        batches.append(len(splits) - 1)
+        return runs.embed_runs(tables, index, splits, *layers)
+
+    monkeypatch.setattr(network, "embed_runs", seen)
+    text = SENTENCES[0]
+    small = base.compact([text])
+    small._forward(tf.constant([text] * (32_000 // len(text))))
+    assert not batches
+    small.encode([" ".join([text] * (size // len(text))) for size in (16_000, 18_000)])
+    assert batches == [2]
 
 
 def test_equal_ngrams_get_one_number():
@@ -257,7 +273,7 @@ def test_bfloat16_where_it_would_be_slow(small, monkeypatch):
 
 
 def test_encoders_of_their_own_are_no_retracing(base, monkeypatch, capfd, caplog):
-    monkeypatch.setattr(network, "_FEW", 0)
+    monkeypatch.setattr(network, "_FEW_BYTES", 0)
     with caplog.at_level("WARNING", "tensorflow"):
         for _ in range(8):
             base.compact(SENTENCES[:2]).encode(SENTENCES[:2])

@@ -16,7 +16,6 @@ from numba.core import types
 from numba.extending import overload
 
 from usetune.encoders.use.layers import LAYER_NORM_EPSILON
-from usetune.encoders.use.products import ROWS_STEP
 
 _EPSILON = np.float32(LAYER_NORM_EPSILON)
 _ZERO = np.float32(0)
@@ -76,15 +75,23 @@ def _convolve(
     text: tuple[int, int],
     first: int,
     last: int,
+    sums: np.ndarray,
     out: np.ndarray,
+    at: int,
 ) -> None:
-    """The tokens first to last of a text → ``out`` (last - first, channels).
+    """The tokens first to last of a text → rows of ``out`` (rows, channels).
 
-    ``text`` is where it starts and ends.
+    Args:
+        convolution: of all tokens.
+        text: where it starts and ends.
+        first: token.
+        last: token, behind the last one.
+        sums: to work in, (channels,).
+        out: written to.
+        at: row of the first token.
     """
     # No views of rows: each would count references, which threads wait for.
     rows, left, own, products, bias = convolution
-    sums = np.empty(bias.size, np.float32)
     for token in range(first, last):
         for channel in range(sums.size):
             sums[channel] = bias[channel]
@@ -97,7 +104,7 @@ def _convolve(
         row = rows[token]
         for channel in range(sums.size):
             added = max(sums[channel], _ZERO)
-            out[token - first, channel] = own[row, channel] + added
+            out[at + token - first, channel] = own[row, channel] + added
 
 
 @_compiled
@@ -110,23 +117,24 @@ def _equal(rows: np.ndarray, one: int, other: int) -> bool:
 
 @_compiled
 def distinct_ngrams(
-    convolution: Convolution, splits: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    convolution: Convolution, splits: np.ndarray, out: np.ndarray
+) -> tuple[np.ndarray, int]:
     """A convolution once for each distinct n-gram of some texts.
 
     Args:
         convolution: of these texts' tokens.
         splits: where each text starts, and the last one ends, int64 (texts + 1,).
+        out: written to, what the convolution gives for each, float32
+            (tokens or more, channels).
 
     Returns:
-        The number of each token's n-gram, int32 (tokens,); and what the convolution
-        gives for each, float32 (rows, channels). Behind them come rows of zeros.
+        The number of each token's n-gram, int32 (tokens,); how many there are.
     """
-    rows, left, own, products, bias = convolution
+    rows, left, _, products, bias = convolution
     order, count = products.shape[0], 0
     number = np.empty(rows.size, np.int32)
     found = np.empty((rows.size + 1, order), np.int32)
-    out = np.empty((rows.size + ROWS_STEP, bias.size), np.float32)
+    sums = np.empty(bias.size, np.float32)
     # An open hash table, at most half full.
     slots = 2
     while slots < 2 * rows.size:
@@ -135,6 +143,7 @@ def distinct_ngrams(
     for text in range(splits.size - 1):
         start, stop = splits[text], splits[text + 1]
         for token in range(start, stop):
+            # Fibonacci hashing (Knuth, volume 3, 6.4): 2**64 over the golden ratio.
             hashed = np.uint64(0)
             for position in range(order):
                 neighbour = token + position - left
@@ -148,13 +157,11 @@ def distinct_ngrams(
                 slot = (slot + 1) & (slots - 1)
             if table[slot] < 0:
                 table[slot] = count
-                last = out[count : count + 1]
-                _convolve(convolution, (start, stop), token, token + 1, last)
+                text_ends = (start, stop)
+                _convolve(convolution, text_ends, token, token + 1, sums, out, count)
                 count += 1
             number[token] = table[slot]
-    padded = -(-(count + 1) // ROWS_STEP) * ROWS_STEP
-    out[count:padded] = 0
-    return number, out[:padded]
+    return number, count
 
 
 @_compiled
@@ -164,6 +171,8 @@ def sum_normalized(
     embedded: np.ndarray,
     moments: np.ndarray,
     convolutions: tuple[Convolution, ...],
+    gamma: np.ndarray,
+    beta: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Features of the tokens, normalised and summed over each text: `NormalizedSum`.
@@ -174,12 +183,15 @@ def sum_normalized(
         embedded: embeddings of the distinct tokens, float32 (rows, dim).
         moments: of these, see `NormalizedSum.moments`, float32 (rows, 2).
         convolutions: what gives the features beside the embedding.
+        gamma: of the normalization, float32 (features,).
+        beta: of the normalization, float32 (features,).
         out: written to, float32 (texts, features).
     """
     dim = embedded.shape[1]
     features = np.float32(out.shape[1])
     width = convolutions[0].bias.size
-    channels = np.empty((len(convolutions), _BLOCK, width), np.float32)
+    channels = np.empty((len(convolutions) * _BLOCK, width), np.float32)
+    sums = np.empty(width, np.float32)
     total = np.empty(out.shape[1], np.float32)
     for text in range(splits.size - 1):
         start, stop = splits[text], splits[text + 1]
@@ -187,17 +199,15 @@ def sum_normalized(
         shift = _ZERO
         for first in range(start, stop, _BLOCK):
             last = min(first + _BLOCK, stop)
-            number = 0
-            for convolution in convolutions:
-                block = channels[number]
-                _convolve(convolution, (start, stop), first, last, block)
-                number += 1
+            for number, convolution in enumerate(convolutions):
+                at = number * _BLOCK
+                _convolve(convolution, (start, stop), first, last, sums, channels, at)
             for token in range(last - first):
                 row = index[first + token]
                 average, square = moments[row, 0], moments[row, 1]
-                for number in range(channels.shape[0]):
+                for number in range(len(convolutions)):
                     for channel in range(width):
-                        value = channels[number, token, channel]
+                        value = channels[number * _BLOCK + token, channel]
                         average += value
                         square += value * value
                 average /= features
@@ -206,9 +216,11 @@ def sum_normalized(
                 shift += average * scale
                 for feature in range(dim):
                     total[feature] += scale * embedded[row, feature]
-                for number in range(channels.shape[0]):
-                    part = total[dim + number * width :]
+                for number in range(len(convolutions)):
+                    row, part = number * _BLOCK + token, dim + number * width
                     for channel in range(width):
-                        part[channel] += scale * channels[number, token, channel]
+                        total[part + channel] += scale * channels[row, channel]
+        length = np.float32(stop - start)
         for feature in range(total.size):
-            out[text, feature] = total[feature] - shift
+            value = gamma[feature] * (total[feature] - shift)
+            out[text, feature] = value + length * beta[feature]

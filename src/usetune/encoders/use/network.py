@@ -27,22 +27,19 @@ from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
 from usetune.encoders.use.pieces import PieceEncoder
 from usetune.encoders.use.products import pad_rows, product
-from usetune.encoders.use.runs import sum_features
+from usetune.encoders.use.runs import embed_runs
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
 _NGRAMS = ((2, 0), (3, 1), (5, 2))
 # Tokens that the two convolutions of an n-gram see, at most, to either side.
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
-# So few texts of a batch are sooner computed by TensorFlow alone.
-_FEW = 1024
+# A batch of fewer UTF-8 bytes is sooner computed by TensorFlow alone.
+_FEW_BYTES = 32_768
 
 
 class Network(PieceEncoder):
     """Tokenizer and layers; `UniversalSentenceEncoder` says what the arguments are."""
-
-    # One table serves many texts, which are computed in smaller runs.
-    batch_bytes = 8 * BATCH_BYTES
 
     def __init__(
         self,
@@ -54,6 +51,9 @@ class Network(PieceEncoder):
         super().__init__(**kwargs)
         self.dim = weights.DIM
         self.precision = precision
+        if not _has_gpu():
+            # One table serves many texts, which are computed in smaller runs.
+            self.batch_bytes = 8 * BATCH_BYTES
         policy = product_policy(precision)
         self._set_sentencepiece(sentencepiece)
         with float32_policy():
@@ -96,8 +96,13 @@ class Network(PieceEncoder):
         """
         self._check_sentencepiece()
         tokens = self.tokenizer.tokenize(texts)
+        lengths = tokens.row_lengths()
+        text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
         tables, index = self._tables(tokens, texts)
-        return self._embed_run(tables, index, tokens.row_lengths())
+        channels = self._channels(tables, index, text_ids)
+        length = tf.cast(lengths, tf.float32)[:, None]
+        total = self.normalization(*tables[:2], index, channels, text_ids, length)
+        return self._embed_sum(total, length)
 
     def _tables(
         self, tokens: tf.RaggedTensor, texts: tf.Tensor
@@ -118,28 +123,18 @@ class Network(PieceEncoder):
             for ngram, own in zip(self.ngrams, tables.ngrams, strict=True)
         ]
 
-    def _embed_run(
-        self, tables: TokenTables, index: tf.Tensor, lengths: tf.Tensor
-    ) -> tf.Tensor:
-        """Tokens of texts of so many tokens, by their rows → (batch, 512)."""
-        text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
-        channels = self._channels(tables, index, text_ids)
-        length = tf.cast(lengths, tf.float32)[:, None]
-        total = self.normalization(*tables[:2], index, channels, text_ids, length)
-        return self._embed_sum(total, length)
-
     def _forward(self, texts: tf.Tensor) -> tf.Tensor:
         """`call`; of many texts on a processor with one table, and texts in runs.
 
         Args:
             texts: (batch,), not empty. Alike ones beside each other share n-grams.
         """
-        if len(texts) < _FEW or tf.config.list_logical_devices("GPU"):
+        if _has_gpu() or tf.reduce_sum(tf.strings.length(texts)) < _FEW_BYTES:
             return super()._forward(texts)
         tables, index, splits = self._look_up(texts)
-        splits = np.asarray(splits)
-        total = sum_features(tables, np.asarray(index), splits, self.ngrams)
-        return self._finish(total, np.diff(splits).astype(np.float32)[:, None])
+        index, splits = np.asarray(index), np.asarray(splits)
+        layers = self.ngrams, self.normalization, self._finish
+        return embed_runs(tables, index, splits, *layers)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
     def _look_up(self, texts: tf.Tensor) -> tuple[TokenTables, tf.Tensor, tf.Tensor]:
@@ -150,8 +145,7 @@ class Network(PieceEncoder):
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _finish(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        """Sums of normalised features (batch, features), lengths → (batch, 512)."""
-        return self._embed_sum(self.normalization.affine(total, length), length)
+        return self._embed_sum(total, length)
 
     def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Sums of features (batch, features) and numbers of tokens → embeddings."""
@@ -192,3 +186,7 @@ class Network(PieceEncoder):
             total += self._sum_of_part(part, start, stop, beginning)
         length = tf.constant([[len(tokens)]], tf.float32)
         return self._embed_sum(tf.constant(total, tf.float32), length)[0].numpy()
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_logical_devices("GPU"))

@@ -3,77 +3,114 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
+from usetune.encoders.use.layers import NormalizedSum
 from usetune.encoders.use.ngrams import NgramConvolution, NgramTables, TokenTables
+from usetune.encoders.use.products import aligned_array, padded, shared
 
 # Tokens, about, that are computed at a time, unless a quarter of all are fewer: short
 # runs share fewer n-grams, and each shape of a product takes oneDNN time to prepare.
 _RUN = 8192
-# Runs at once, at most: each takes some 60 MB. Its products use all cores anyway.
-_THREADS = 4
+# Runs at once: each takes some 60 MB. More than one for each core, as a run waits for
+# the parts of its products that other cores compute.
+_RUNS_PER_CORE, _MOST_RUNS = 2, 4
 
 
-def sum_features(
+def embed_runs(
     tables: TokenTables,
     index: np.ndarray,
     splits: np.ndarray,
     ngrams: Sequence[NgramConvolution],
+    normalization: NormalizedSum,
+    finish: Callable[[np.ndarray, np.ndarray], Any],
 ) -> np.ndarray:
-    """Features of the tokens, normalised and summed over each text.
+    """Texts, as rows of tables, to embeddings.
 
     Args:
         tables: what depends on a token alone.
         index: row of the tables for each token, int32 (tokens,).
         splits: where each text starts, and the last one ends, int64 (texts + 1,).
         ngrams: the layers of each n-gram.
+        normalization: of the features of the tokens.
+        finish: sums of these over each text, float32 (batch, features), and numbers of
+            tokens, float32 (batch, 1), to embeddings (batch, dim).
 
     Returns:
-        float32 (texts, features): what `NormalizedSum.affine` takes.
+        What ``finish`` gives, float32 (texts, dim).
     """
     embedded, moments = np.asarray(tables.embedded), np.asarray(tables.moments)
-    width = embedded.shape[1] + sum(ngram.channels for ngram in ngrams)
-    out = np.empty((len(splits) - 1, width), np.float32)
+    gamma, beta = (np.asarray(w.value) for w in normalization.weights)
+    firsts = [
+        _convolution(ngram, own, index, _bias(ngram, 0))
+        for ngram, own in zip(ngrams, tables.ngrams, strict=True)
+    ]
+    biases = [_bias(ngram, 1) for ngram in ngrams]
 
-    def compute(texts: slice) -> None:
+    buffers = _Buffers()
+
+    def embed(texts: slice) -> np.ndarray:
         own = splits[texts.start : texts.stop + 1]
-        rows, starts = index[own[0] : own[-1]], own - own[0]
-        second = tuple(
-            _second(ngram, table, rows, starts)
-            for ngram, table in zip(ngrams, tables.ngrams, strict=True)
+        tokens, starts = slice(own[0], own[-1]), own - own[0]
+        convolutions = []
+        for ngram, first, bias in zip(ngrams, firsts, biases, strict=True):
+            first = first._replace(rows=index[tokens])
+            x = buffers.of(ngram, padded(first.rows.size))
+            number, count = distinct_ngrams(first, starts, x)
+            x = x[: padded(count)]
+            x[count:] = 0
+            second = _convolution(ngram, ngram.second_tables(shared(x)), number, bias)
+            convolutions.append(second)
+        lengths = np.ones((padded(len(starts) - 1), 1), np.float32)
+        lengths[: len(starts) - 1, 0] = np.diff(starts)
+        total = np.zeros((len(lengths), gamma.size), np.float32)
+        sum_normalized(
+            index[tokens],
+            starts,
+            embedded,
+            moments,
+            tuple(convolutions),
+            gamma,
+            beta,
+            total,
         )
-        sum_normalized(rows, starts, embedded, moments, second, out[texts])
+        return np.asarray(finish(total, lengths))[: len(starts) - 1]
 
-    with ThreadPoolExecutor(min(_cores(), _THREADS)) as pool:
-        for _ in pool.map(compute, _runs(splits)):
-            pass
-    return out
+    with ThreadPoolExecutor(min(_RUNS_PER_CORE * _cores(), _MOST_RUNS)) as pool:
+        return np.concatenate(list(pool.map(embed, _runs(splits))))
 
 
-def _second(
-    ngram: NgramConvolution,
-    tables: NgramTables,
-    rows: np.ndarray,
-    splits: np.ndarray,
-) -> Convolution:
-    """The second convolution of some texts' tokens, by their rows of the tables."""
-    first = _convolution(ngram, tables, rows, 0)
-    number, x = distinct_ngrams(first, splits)
-    return _convolution(ngram, ngram.second_tables(x), number, 1)
+class _Buffers(threading.local):
+    """For each n-gram an array that a thread uses again: new memory is slow."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[int, np.ndarray] = {}
+
+    def of(self, ngram: NgramConvolution, rows: int) -> np.ndarray:
+        """An array (rows or more, channels)."""
+        found = self._arrays.get(ngram.order)
+        if found is None or len(found) < rows:
+            found = self._arrays[ngram.order] = aligned_array(rows, ngram.channels)
+        return found
+
+
+def _bias(ngram: NgramConvolution, which: int) -> np.ndarray:
+    return np.asarray(ngram.convolutions[which].bias.value)
 
 
 def _convolution(
-    ngram: NgramConvolution, tables: NgramTables, rows: np.ndarray, which: int
+    ngram: NgramConvolution, tables: NgramTables, rows: np.ndarray, bias: np.ndarray
 ) -> Convolution:
     own, products = np.asarray(tables.own), np.asarray(tables.products)
     if products.dtype != np.float32:
         products = products.view(np.uint16)
-    bias = np.asarray(ngram.convolutions[which].bias.value)
     return Convolution(rows, ngram.left, own, products, bias)
 
 
