@@ -18,8 +18,8 @@ from usetune.encoders.use.products import aligned_array, padded, shared
 
 # Tokens, about, that are computed at a time, unless a quarter of all are fewer: short
 # runs share fewer n-grams, and each shape of a product takes oneDNN time to prepare.
-_RUN = 8192
-# Runs at once: each takes some 60 MB. More than one for each core, as a run waits for
+_RUN = 4096
+# Runs at once: each takes some 30 MB. More than one for each core, as a run waits for
 # the parts of its products that other cores compute.
 _RUNS_PER_CORE, _MOST_RUNS = 2, 4
 
