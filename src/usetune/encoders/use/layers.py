@@ -52,10 +52,6 @@ class NormalizedSum(keras.layers.LayerNormalization):
         ]
         shift = tf.math.segment_sum(average * scale, text_ids)
         total = tf.concat(parts, axis=1) - shift[:, None]
-        return self.affine(total, length)
-
-    def affine(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        """Sums of what is normalised (batch, features), and lengths → the result."""
         return total * self.gamma + length * self.beta
 
 

@@ -145,6 +145,7 @@ class Network(PieceEncoder):
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _finish(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """`_embed_sum` as a graph, for runs of any number of texts."""
         return self._embed_sum(total, length)
 
     def _embed_sum(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

@@ -53,26 +53,24 @@ def embed_runs(
         for ngram, own in zip(ngrams, tables.ngrams, strict=True)
     ]
     biases = [_bias(ngram, 1) for ngram in ngrams]
-
     buffers = _Buffers()
 
     def embed(texts: slice) -> np.ndarray:
         own = splits[texts.start : texts.stop + 1]
-        tokens, starts = slice(own[0], own[-1]), own - own[0]
+        rows, starts, size = index[own[0] : own[-1]], own - own[0], len(own) - 1
         convolutions = []
         for ngram, first, bias in zip(ngrams, firsts, biases, strict=True):
-            first = first._replace(rows=index[tokens])
-            x = buffers.of(ngram, padded(first.rows.size))
-            number, count = distinct_ngrams(first, starts, x)
+            x = buffers.of(ngram, padded(rows.size))
+            number, count = distinct_ngrams(first._replace(rows=rows), starts, x)
             x = x[: padded(count)]
             x[count:] = 0
             second = _convolution(ngram, ngram.second_tables(shared(x)), number, bias)
             convolutions.append(second)
-        lengths = np.ones((padded(len(starts) - 1), 1), np.float32)
-        lengths[: len(starts) - 1, 0] = np.diff(starts)
+        lengths = np.ones((padded(size), 1), np.float32)
+        lengths[:size, 0] = np.diff(starts)
         total = np.zeros((len(lengths), gamma.size), np.float32)
         sum_normalized(
-            index[tokens],
+            rows,
             starts,
             embedded,
             moments,
@@ -81,7 +79,7 @@ def embed_runs(
             beta,
             total,
         )
-        return np.asarray(finish(total, lengths))[: len(starts) - 1]
+        return np.asarray(finish(total, lengths))[:size]
 
     with ThreadPoolExecutor(min(_RUNS_PER_CORE * _cores(), _MOST_RUNS)) as pool:
         return np.concatenate(list(pool.map(embed, _runs(splits))))
