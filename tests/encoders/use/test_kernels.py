@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from usetune.encoders.use import runs
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
-from usetune.encoders.use.products import aligned_array, padded, shared
+from usetune.encoders.use.products import Buffers, padded, shared
 
 CHANNELS = 8
 # A text of one token, and one that is longer than what is held at a time.
@@ -71,14 +71,23 @@ def test_bits_of_bfloat16_are_read_as_numbers():
 
 
 def test_a_tensor_shares_the_memory_of_an_array():
-    # Rows of any number, behind a start that NumPy alone would align to 16 bytes.
+    # Of any size, behind a start that NumPy alone would align to 16 bytes.
     for rows in range(1, 9):
-        numbers = aligned_array(rows, 3)
+        numbers = Buffers().of("x", (rows, 3), np.float32)
         numbers[:] = rows
         tensor = shared(numbers)
         numbers[0, 0] = -1
         assert tensor.shape == (rows, 3) and tensor[0, 0] == -1
     assert [padded(rows) for rows in (1, 32, 33)] == [32, 32, 64]
+
+
+def test_a_buffer_is_used_again_until_it_is_too_small():
+    buffers = Buffers()
+    first = buffers.of("x", (4, 8), np.float32)
+    assert np.shares_memory(first, buffers.of("x", (2, 3), np.float32))
+    assert not np.shares_memory(first, buffers.of("y", (2, 3), np.float32))
+    larger = buffers.of("x", (5, 8), np.float32)
+    assert larger.shape == (5, 8) and not np.shares_memory(first, larger)
 
 
 def test_sums_are_those_of_normalised_features():

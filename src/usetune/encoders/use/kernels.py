@@ -7,35 +7,19 @@ once: they do not hold Python's lock.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba.core import types
 from numba.extending import overload
 
+from usetune.encoders.use.compiled import compiled
 from usetune.encoders.use.layers import LAYER_NORM_EPSILON
 
 _EPSILON = np.float32(LAYER_NORM_EPSILON)
 _ZERO = np.float32(0)
 # Tokens of a text whose channels are held in the cache.
 _BLOCK = 16
-
-
-def _compiled(function: Callable) -> Any:
-    # Sums may be reordered, so that they are vectorised; NaN and infinity stay.
-    compiled = partial(
-        numba.njit,
-        nogil=True,
-        error_model="numpy",
-        fastmath={"reassoc", "contract", "nsz"},
-    )
-    try:
-        # Kept beside this file, or in the user's cache: it takes seconds.
-        return compiled(cache=True)(function)
-    except RuntimeError:  # neither folder can be written
-        return compiled()(function)
 
 
 class Convolution(NamedTuple):
@@ -69,7 +53,7 @@ def _float32_compiled(number: Any) -> Callable:
     return lambda number: np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
 
 
-@_compiled
+@compiled
 def _convolve(
     convolution: Convolution,
     text: tuple[int, int],
@@ -107,7 +91,7 @@ def _convolve(
             out[at + token - first, channel] = own[row, channel] + added
 
 
-@_compiled
+@compiled
 def _equal(rows: np.ndarray, one: int, other: int) -> bool:
     for column in range(rows.shape[1]):
         if rows[one, column] != rows[other, column]:
@@ -115,7 +99,7 @@ def _equal(rows: np.ndarray, one: int, other: int) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def distinct_ngrams(
     convolution: Convolution, splits: np.ndarray, out: np.ndarray
 ) -> tuple[np.ndarray, int]:
@@ -164,7 +148,7 @@ def distinct_ngrams(
     return number, count
 
 
-@_compiled
+@compiled
 def sum_normalized(
     index: np.ndarray,
     splits: np.ndarray,

@@ -22,11 +22,17 @@ from usetune.devices import float32_policy, product_policy
 from usetune.encoders.strings import BATCH_BYTES
 from usetune.encoders.use import weights
 from usetune.encoders.use.embedding import TokenEmbedding
+from usetune.encoders.use.instructions import has_tiles
 from usetune.encoders.use.layers import FeedForward, NormalizedSum
 from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
 from usetune.encoders.use.pieces import PieceEncoder
 from usetune.encoders.use.products import pad_rows, product
+from usetune.encoders.use.run_products import (
+    RunProducts,
+    TensorFlowProducts,
+    TileProducts,
+)
 from usetune.encoders.use.runs import embed_runs
 from usetune.similarity import unit_length
 
@@ -133,8 +139,17 @@ class Network(PieceEncoder):
             return super()._forward(texts)
         tables, index, splits = self._look_up(texts)
         index, splits = np.asarray(index), np.asarray(splits)
-        layers = self.ngrams, self.normalization, self._finish
-        return embed_runs(tables, index, splits, *layers)
+        products = self._run_products()
+        return embed_runs(
+            tables, index, splits, self.ngrams, self.normalization, products
+        )
+
+    def _run_products(self) -> RunProducts:
+        if not has_tiles():
+            return TensorFlowProducts(self._finish)
+        return TileProducts(
+            self.ngrams, self.projection, self.feed_forward, self.precision
+        )
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
     def _look_up(self, texts: tf.Tensor) -> tuple[TokenTables, tf.Tensor, tf.Tensor]:

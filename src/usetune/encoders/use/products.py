@@ -1,5 +1,7 @@
 """Products of matrices, in a dtype and in shapes that oneDNN takes well."""
 
+import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,28 @@ def padded(rows: int) -> int:
     return -(-rows // ROWS_STEP) * ROWS_STEP
 
 
-def aligned_array(rows: int, columns: int) -> np.ndarray:
-    """New float32 array (rows, columns), not set, for `shared`."""
-    numbers = np.empty(rows * columns + _ALIGNMENT // 4, np.float32)
-    start = -numbers.ctypes.data % _ALIGNMENT // 4
-    return numbers[start : start + rows * columns].reshape(rows, columns)
+class Buffers(threading.local):
+    """Arrays that a thread uses again: new memory is slow."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[Any, np.ndarray] = {}
+
+    def of(self, name: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """The array of a name, aligned for `shared`; its numbers are not set."""
+        size = math.prod(shape)
+        found = self._arrays.get(name)
+        if found is None or found.size < size:
+            found = self._arrays[name] = _aligned(size, dtype)
+        return found[:size].reshape(shape)
+
+
+def _aligned(size: int, dtype: Any) -> np.ndarray:
+    step = np.dtype(dtype).itemsize
+    numbers = np.empty(size + _ALIGNMENT // step, dtype)
+    start = -numbers.ctypes.data % _ALIGNMENT // step
+    return numbers[start : start + size]
 
 
 def shared(x: np.ndarray) -> tf.Tensor:
-    """A tensor in the memory of an array whose first element `aligned_array` gave."""
+    """A tensor in the memory of an array of `Buffers`."""
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
 from usetune.encoders.use.layers import NormalizedSum
-from usetune.encoders.use.ngrams import NgramConvolution, NgramTables, TokenTables
-from usetune.encoders.use.products import aligned_array, padded, shared
+from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
+from usetune.encoders.use.products import Buffers, padded
+from usetune.encoders.use.run_products import RunProducts
 
 # Tokens, about, that are computed at a time, unless a quarter of all are fewer: short
 # runs share fewer n-grams, and each shape of a product takes oneDNN time to prepare.
 _RUN = 4096
-# Runs at once: each takes some 30 MB. More than one for each core, as a run waits for
-# the parts of its products that other cores compute.
-_RUNS_PER_CORE, _MOST_RUNS = 2, 4
+# Runs at once: each takes some 30 MB.
+_MOST_RUNS = 4
 
 
 def embed_runs(
@@ -30,7 +28,7 @@ def embed_runs(
     splits: np.ndarray,
     ngrams: Sequence[NgramConvolution],
     normalization: NormalizedSum,
-    finish: Callable[[np.ndarray, np.ndarray], Any],
+    products: RunProducts,
 ) -> np.ndarray:
     """Texts, as rows of tables, to embeddings.
 
@@ -40,31 +38,37 @@ def embed_runs(
         splits: where each text starts, and the last one ends, int64 (texts + 1,).
         ngrams: the layers of each n-gram.
         normalization: of the features of the tokens.
-        finish: sums of these over each text, float32 (batch, features), and numbers of
-            tokens, float32 (batch, 1), to embeddings (batch, dim).
+        products: what multiplies.
 
     Returns:
-        What ``finish`` gives, float32 (texts, dim).
+        Float32 (texts, dim).
     """
     embedded, moments = np.asarray(tables.embedded), np.asarray(tables.moments)
     gamma, beta = (np.asarray(w.value) for w in normalization.weights)
     firsts = [
-        _convolution(ngram, own, index, _bias(ngram, 0))
+        Convolution(
+            index,
+            ngram.left,
+            np.asarray(own.own),
+            _numbers(own.products),
+            _bias(ngram, 0),
+        )
         for ngram, own in zip(ngrams, tables.ngrams, strict=True)
     ]
     biases = [_bias(ngram, 1) for ngram in ngrams]
-    buffers = _Buffers()
+    buffers = Buffers()
 
     def embed(texts: slice) -> np.ndarray:
         own = splits[texts.start : texts.stop + 1]
         rows, starts, size = index[own[0] : own[-1]], own - own[0], len(own) - 1
         convolutions = []
         for ngram, first, bias in zip(ngrams, firsts, biases, strict=True):
-            x = buffers.of(ngram, padded(rows.size))
+            shape = (padded(rows.size), ngram.channels)
+            x = buffers.of(ngram.order, shape, np.float32)
             number, count = distinct_ngrams(first._replace(rows=rows), starts, x)
             x = x[: padded(count)]
             x[count:] = 0
-            second = _convolution(ngram, ngram.second_tables(shared(x)), number, bias)
+            second = Convolution(number, ngram.left, x, products.second(ngram, x), bias)
             convolutions.append(second)
         lengths = np.ones((padded(size), 1), np.float32)
         lengths[:size, 0] = np.diff(starts)
@@ -79,37 +83,20 @@ def embed_runs(
             beta,
             total,
         )
-        return np.asarray(finish(total, lengths))[:size]
+        return products.finish(total, lengths)[:size]
 
-    with ThreadPoolExecutor(min(_RUNS_PER_CORE * _cores(), _MOST_RUNS)) as pool:
+    with ThreadPoolExecutor(min(products.runs_per_core * _cores(), _MOST_RUNS)) as pool:
         return np.concatenate(list(pool.map(embed, _runs(splits))))
-
-
-class _Buffers(threading.local):
-    """For each n-gram an array that a thread uses again: new memory is slow."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[int, np.ndarray] = {}
-
-    def of(self, ngram: NgramConvolution, rows: int) -> np.ndarray:
-        """An array (rows or more, channels)."""
-        found = self._arrays.get(ngram.order)
-        if found is None or len(found) < rows:
-            found = self._arrays[ngram.order] = aligned_array(rows, ngram.channels)
-        return found
 
 
 def _bias(ngram: NgramConvolution, which: int) -> np.ndarray:
     return np.asarray(ngram.convolutions[which].bias.value)
 
 
-def _convolution(
-    ngram: NgramConvolution, tables: NgramTables, rows: np.ndarray, bias: np.ndarray
-) -> Convolution:
-    own, products = np.asarray(tables.own), np.asarray(tables.products)
-    if products.dtype != np.float32:
-        products = products.view(np.uint16)
-    return Convolution(rows, ngram.left, own, products, bias)
+def _numbers(tensor: tf.Tensor) -> np.ndarray:
+    """As NumPy's, in the same memory; the bits of bfloat16."""
+    array = np.asarray(tensor)
+    return array if array.dtype == np.float32 else array.view(np.uint16)
 
 
 def _runs(splits: np.ndarray) -> Iterator[slice]:
