@@ -17,8 +17,8 @@ from usetune._utils.backend import check_backend
 # keras.json may name another than the environment does.
 check_backend()
 
-# Length below which a vector counts as zero and has cosine 0 with everything.
-SMALLEST_LENGTH = 1e-12
+# Squared length below which a vector counts as zero and has cosine 0 with everything.
+_SMALLEST_SQUARE = 1e-24
 
 
 def cosine_similarity(u: Any, v: Any) -> Any:
@@ -66,10 +66,10 @@ def unit_length(x: Any) -> Any:
     """
     if isinstance(x, np.ndarray):
         length = np.sqrt(sum_of_components(np.square(x)))
-        return x / np.maximum(length, SMALLEST_LENGTH)[..., None]
+        return x / np.maximum(length, _SMALLEST_SQUARE**0.5)[..., None]
     x = ops.convert_to_tensor(x)
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
-    return x * ops.rsqrt(ops.maximum(square, SMALLEST_LENGTH**2))
+    return x * ops.rsqrt(ops.maximum(square, _SMALLEST_SQUARE))
 
 
 def sum_of_components(x: np.ndarray) -> np.ndarray:

@@ -22,7 +22,10 @@ _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
 
 @functools.cache
 def has_tiles() -> bool:
-    """Whether processor and system let this process use tiles of bfloat16."""
+    """Whether processor and system let this process use tiles of bfloat16.
+
+    It asks the system: without that, the first instruction ends the process.
+    """
     # Numba's settings get their names when it is imported.
     if vars(config)["DISABLE_JIT"]:
         return False
@@ -31,8 +34,8 @@ def has_tiles() -> bool:
     features = llvmlite.binding.get_host_cpu_features()
     if not all(features.get(name) for name in _FEATURES):
         return False
-    request = ctypes.CDLL(None).syscall
-    return request(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA) == 0
+    request = _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA
+    return ctypes.CDLL(None).syscall(*map(ctypes.c_long, request)) == 0
 
 
 def _instruction(name: str, *constants: int, operands: int = 0) -> Any:

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 # oneDNN keeps memory for each shape that a product has had: shapes come in steps.
 ROWS_STEP = 32
-# Bytes, of the first address. TensorFlow ends the process if it is another.
-_ALIGNMENT = 64
+# Bytes of a line of the cache. TensorFlow ends the process if an array that it shares
+# starts elsewhere; a tile loads and stores more slowly there.
+ALIGNMENT = 64
 
 
 def product(x: tf.Tensor, kernel: Any, dtype: str) -> tf.Tensor:
@@ -29,6 +30,14 @@ def padded(rows: int) -> int:
     return -(-rows // ROWS_STEP) * ROWS_STEP
 
 
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """New array, its numbers not set, that starts where a line of the cache does."""
+    size, step = math.prod(shape), np.dtype(dtype).itemsize
+    numbers = np.empty(size + ALIGNMENT // step, dtype)
+    start = -numbers.ctypes.data % ALIGNMENT // step
+    return numbers[start : start + size].reshape(shape)
+
+
 class Buffers(threading.local):
     """Arrays that a thread uses again: new memory is slow."""
 
@@ -36,21 +45,20 @@ class Buffers(threading.local):
         self._arrays: dict[Any, np.ndarray] = {}
 
     def of(self, name: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """The array of a name, aligned for `shared`; its numbers are not set."""
+        """The array of a name, `aligned`; its numbers are not set."""
         size = math.prod(shape)
         found = self._arrays.get(name)
         if found is None or found.size < size:
-            found = self._arrays[name] = _aligned(size, dtype)
+            found = self._arrays[name] = aligned((size,), dtype)
         return found[:size].reshape(shape)
 
 
-def _aligned(size: int, dtype: Any) -> np.ndarray:
-    step = np.dtype(dtype).itemsize
-    numbers = np.empty(size + _ALIGNMENT // step, dtype)
-    start = -numbers.ctypes.data % _ALIGNMENT // step
-    return numbers[start : start + size]
+def numbers(tensor: tf.Tensor) -> np.ndarray:
+    """Float32 in the same memory; or the bits of bfloat16, uint16."""
+    array = np.asarray(tensor)
+    return array if array.dtype == np.float32 else array.view(np.uint16)
 
 
 def shared(x: np.ndarray) -> tf.Tensor:
-    """A tensor in the memory of an array of `Buffers`."""
+    """A tensor in the memory of an array that is `aligned`."""
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())

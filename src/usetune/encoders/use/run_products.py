@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from usetune.encoders.use.layers import FeedForward
 from usetune.encoders.use.ngrams import NgramConvolution
-from usetune.encoders.use.products import Buffers, shared
+from usetune.encoders.use.products import Buffers, aligned, numbers, shared
 from usetune.encoders.use.tiles import Kernels, multiply, pack
-from usetune.similarity import SMALLEST_LENGTH
+from usetune.similarity import unit_length
 
 
 class RunProducts(Protocol):
@@ -25,7 +25,7 @@ class RunProducts(Protocol):
         Args:
             ngram: its layer.
             x: what the first convolution gives, float32 (rows, channels), rows a
-                multiple of 32; `aligned_array`.
+                multiple of 32; `aligned`.
 
         Returns:
             (order, rows, channels), see `Convolution.products`.
@@ -58,8 +58,7 @@ class TensorFlowProducts:
 
     def second(self, ngram: NgramConvolution, x: np.ndarray) -> np.ndarray:
         """See `RunProducts`."""
-        products = np.asarray(ngram.second_tables(shared(x)).products)
-        return products if products.dtype == np.float32 else products.view(np.uint16)
+        return numbers(ngram.second_tables(shared(x)).products)
 
     def finish(self, total: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """See `RunProducts`."""
@@ -123,13 +122,12 @@ class TileProducts:
         hidden = _relu(_product(sentence, dense_1))
         middle = _relu(_product(hidden, dense_2) + _product(sentence, skip_2))
         hidden = _relu(_product(middle, dense_3))
-        x = np.tanh(_product(hidden, dense_4) + _product(middle, skip_4))
-        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), SMALLEST_LENGTH)
-        return x
+        x = _product(hidden, dense_4) + _product(middle, skip_4)
+        return unit_length(np.tanh(x))
 
 
 def _product(x: np.ndarray, kernels: Kernels) -> np.ndarray:
-    out = np.empty((1, len(x), kernels.high.shape[1] * 16), np.float32)
+    out = aligned((1, len(x), kernels.high.shape[1] * 16), np.float32)
     multiply(x, kernels, out)
     return out[0]
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
 from usetune.encoders.use.layers import NormalizedSum
 from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
-from usetune.encoders.use.products import Buffers, padded
+from usetune.encoders.use.products import Buffers, numbers, padded
 from usetune.encoders.use.run_products import RunProducts
 
 # Tokens, about, that are computed at a time, unless a quarter of all are fewer: short
@@ -50,7 +50,7 @@ def embed_runs(
             index,
             ngram.left,
             np.asarray(own.own),
-            _numbers(own.products),
+            numbers(own.products),
             _bias(ngram, 0),
         )
         for ngram, own in zip(ngrams, tables.ngrams, strict=True)
@@ -91,12 +91,6 @@ def embed_runs(
 
 def _bias(ngram: NgramConvolution, which: int) -> np.ndarray:
     return np.asarray(ngram.convolutions[which].bias.value)
-
-
-def _numbers(tensor: tf.Tensor) -> np.ndarray:
-    """As NumPy's, in the same memory; the bits of bfloat16."""
-    array = np.asarray(tensor)
-    return array if array.dtype == np.float32 else array.view(np.uint16)
 
 
 def _runs(splits: np.ndarray) -> Iterator[slice]:

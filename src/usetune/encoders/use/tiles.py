@@ -15,6 +15,7 @@ import numpy as np
 
 from usetune.encoders.use import instructions as tile
 from usetune.encoders.use.compiled import compiled
+from usetune.encoders.use.products import ALIGNMENT, aligned
 
 # A tile has 16 rows of 64 bytes: of 32 bfloat16, or of 16 float32.
 _ROWS, _BYTES = 16, 64
@@ -48,9 +49,12 @@ def pack(kernels: np.ndarray, precision: str) -> Kernels:
     _split(np.ascontiguousarray(kernels), high, low)
     pairs = (number, rows // 32, 16, 2, columns // 16, 16)
     shape = (number, columns // 16, rows // 32, 16, 32)
-    high, low = (
-        x.reshape(pairs).transpose(0, 4, 1, 2, 5, 3).reshape(shape) for x in (high, low)
-    )
+    tiles = aligned((2, *shape), np.uint16)
+    for own, x in zip(tiles, (high, low), strict=True):
+        own.reshape(*shape[:3], 16, 16, 2)[:] = x.reshape(pairs).transpose(
+            0, 4, 1, 2, 5, 3
+        )
+    high, low = tiles
     return Kernels(high, low if precision == "float32" else low[:0])
 
 
@@ -63,50 +67,25 @@ def _split(numbers: np.ndarray, high: np.ndarray, low: np.ndarray) -> None:
 
 
 @compiled
-def _sum(
-    part: int, rest: int, depth: int, kernel: int, missing: int, has_missing: bool
-) -> None:
-    """Set tiles 0 to 3 to the product of 32 rows and 32 columns.
+def _add(rows: int, depth: int, kernel: int) -> None:
+    """Add the product of 32 rows and 32 columns to tiles 0 to 3.
 
     Args:
-        part: address of the rows, rounded, bfloat16 (32, depth).
-        rest: of what is missing there, alike.
+        rows: address of bfloat16 (32, depth).
         depth: columns of these rows.
         kernel: address of the tiles of the columns.
-        missing: of what is missing there, alike.
-        has_missing: whether what is missing counts.
     """
-    width = 2 * depth
-    half, strip = _ROWS * width, depth // 32 * _TILE
-    tile.zero_0()
-    tile.zero_1()
-    tile.zero_2()
-    tile.zero_3()
+    width, strip = 2 * depth, depth // 32 * _TILE
     for step in range(depth // 32):
-        row, at = step * _BYTES, step * _TILE
-        tile.load_upper(part + row, width)
-        tile.load_left(kernel + at, _BYTES)
+        row, column = rows + step * _BYTES, kernel + step * _TILE
+        tile.load_upper(row, width)
+        tile.load_left(column, _BYTES)
         tile.multiply_0()
-        tile.load_lower(part + half + row, width)
+        tile.load_lower(row + _ROWS * width, width)
         tile.multiply_2()
-        tile.load_right(kernel + strip + at, _BYTES)
+        tile.load_right(column + strip, _BYTES)
         tile.multiply_1()
         tile.multiply_3()
-        if has_missing:
-            tile.load_left(missing + at, _BYTES)
-            tile.multiply_0()
-            tile.multiply_2()
-            tile.load_right(missing + strip + at, _BYTES)
-            tile.multiply_1()
-            tile.multiply_3()
-            tile.load_upper(rest + row, width)
-            tile.load_left(kernel + at, _BYTES)
-            tile.multiply_0()
-            tile.load_lower(rest + half + row, width)
-            tile.multiply_2()
-            tile.load_right(kernel + strip + at, _BYTES)
-            tile.multiply_1()
-            tile.multiply_3()
 
 
 @compiled
@@ -139,13 +118,14 @@ def _multiply(
         x: see there.
         kernels: see there.
         out: see there.
-        parts: to work in, uint16 (2, _BLOCK, columns of x).
+        parts: to work in, uint16, of two such blocks of x and a line of the cache.
         sums: to work in, float32 (32, 32).
     """
     high, low = kernels
     depth, strip = x.shape[1], high.shape[2] * _TILE
     rows, columns = out.shape[1], out.shape[2]
-    part, rest = parts[0].ctypes.data, parts[1].ctypes.data
+    part = -(-parts.ctypes.data // ALIGNMENT) * ALIGNMENT
+    rest = part + 2 * _BLOCK * depth
     for start in range(0, rows, _BLOCK):
         block = min(_BLOCK, rows - start)
         for i in range(0, block * depth, 16):
@@ -160,7 +140,14 @@ def _multiply(
                 kernel, missing = high.ctypes.data + at, low.ctypes.data + at
                 for row in range(0, block, 32):
                     at = 2 * row * depth
-                    _sum(part + at, rest + at, depth, kernel, missing, low.size > 0)
+                    tile.zero_0()
+                    tile.zero_1()
+                    tile.zero_2()
+                    tile.zero_3()
+                    _add(part + at, depth, kernel)
+                    if low.size:
+                        _add(part + at, depth, missing)
+                        _add(rest + at, depth, kernel)
                     at = (number * rows + start + row) * columns + column
                     to = out.ctypes.data + out.itemsize * at
                     if out.itemsize == 4:
@@ -175,7 +162,7 @@ def _multiply(
 
 @compiled
 def multiply(x: np.ndarray, kernels: Kernels, out: np.ndarray) -> None:
-    """``out[i, :rows] = x @ kernel i``.
+    """``out[i, :rows] = x @ kernel i``, where `has_tiles` has said so.
 
     Args:
         x: float32 (rows or more, columns of x), C-contiguous.
@@ -188,7 +175,7 @@ def multiply(x: np.ndarray, kernels: Kernels, out: np.ndarray) -> None:
     before, own = np.zeros(64, np.uint8), np.zeros(64, np.uint8)
     # Palette 1: all eight tiles of 16 rows of 64 bytes.
     own[0], own[16:32:2], own[48:56] = 1, _BYTES, _ROWS
-    parts = np.empty((2, _BLOCK, x.shape[1]), np.uint16)
+    parts = np.empty(2 * _BLOCK * x.shape[1] + ALIGNMENT // 2, np.uint16)
     sums = np.empty((32, 32), np.float32)
     _set_up(own, before)
     _multiply(x, kernels, out, parts, sums)
