@@ -17,7 +17,7 @@ setup: $(VENV)/installed ## install everything into .venv
 
 # Few of the 20,000 modules are ever imported: Python compiles those, when they are.
 $(VENV)/installed: requirements.txt requirements-no-deps.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11, 4) <= sys.version_info < (3, 14) else f"Python 3.11.4 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt -e .
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps -r requirements-no-deps.txt
