@@ -6,6 +6,8 @@ from typing import Any
 import tensorflow_text as tf_text
 from tensorflow_text.python.ops import sentencepiece_tokenizer as implementation
 
+# A model of "<unk>" and "a", as SentencePiece's protocol buffer.
+_SMALLEST = b"\n\t\n\x05<unk>\x18\x02\n\x03\n\x01a"
 # The models that this process has used, by their SHA-256.
 _MODELS: dict[str, bytes] = {}
 
@@ -28,8 +30,9 @@ def sentencepiece_tokenizer(
         A tokenizer: string tensor (batch,) → ragged int32 tensor (batch, tokens).
     """
     _MODELS[hashlib.sha256(model).hexdigest()] = model
+    # It reads a model for itself, which is not used: that takes time and memory.
     tokenizer = tf_text.SentencepieceTokenizer(
-        model, add_bos=has_ends, add_eos=has_ends
+        _SMALLEST, add_bos=has_ends, add_eos=has_ends
     )
     tokenizer._model_resource = _SharedModel(model, None)
     return tokenizer
