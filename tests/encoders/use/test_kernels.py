@@ -5,6 +5,7 @@ import tensorflow as tf
 from usetune.encoders.use import runs
 from usetune.encoders.use.kernels import Convolution, distinct_ngrams, sum_normalized
 from usetune.encoders.use.products import Buffers, padded, shared
+from usetune.encoders.use.token_kernels import moments, normalize
 
 CHANNELS = 8
 # A text of one token, and one that is longer than what is held at a time.
@@ -107,9 +108,23 @@ def test_sums_are_those_of_normalised_features():
 
 
 def test_runs_hold_every_text_once():
-    half = runs._RUN // 2
-    texts = list(runs._runs(np.cumsum([0, *[half] * 6, 3 * runs._RUN, 1, 2])))
+    texts = list(runs._runs(np.cumsum([0, *[500] * 6, 3_000, 1, 2]), 1_000))
     assert [i for run in texts for i in range(run.start, run.stop)] == list(range(9))
     assert [run.stop - run.start for run in texts] == [2, 2, 2, 1, 2]
     # Few texts occupy all threads, too.
-    assert len(list(runs._runs(np.arange(0, 100, 5)))) == 4
+    assert len(list(runs._runs(np.arange(0, 100, 5), 1_000))) == 4
+
+
+def test_normalization_and_moments_of_tokens():
+    rng = np.random.default_rng(0)
+    x = 5 + rng.normal(size=(6, 256)).astype(np.float32)
+    bias, gamma, beta = rng.normal(size=(3, 256)).astype(np.float32)
+    y = x.astype(float) + bias
+    centred = y - y.mean(axis=1, keepdims=True)
+    expected = centred / y.std(axis=1, keepdims=True) * gamma + beta
+    found = np.empty((6, 2), np.float32)
+    moments(x, found)
+    sums = np.stack([x.sum(axis=1), (x.astype(float) ** 2).sum(axis=1)], axis=1)
+    np.testing.assert_allclose(found, sums, rtol=1e-5)
+    normalize(x, bias, gamma, beta)
+    np.testing.assert_allclose(x, expected, atol=1e-5)

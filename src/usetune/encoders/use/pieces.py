@@ -106,9 +106,7 @@ class PieceEncoder(Encoder):
         first = sources[0]
         copy = self._made(first.embedding.vocabulary, first._settings())
         for source in sources:
-            # In parts: TensorFlow's allocator would keep the room of a second table.
-            for tokens in np.array_split(source.embedding.tokens(), 128):
-                copy.embedding.assign(tokens, source.embedding.lookup(tokens))
+            copy.embedding.take(source.embedding)
         copy._assign_others(self)
         return copy.freeze_layers(self.frozen_layers())
 

@@ -1,6 +1,7 @@
 """Products of matrices, in a dtype and in shapes that oneDNN takes well."""
 
 import math
+import os
 import threading
 from typing import Any
 
@@ -62,3 +63,9 @@ def numbers(tensor: tf.Tensor) -> np.ndarray:
 def shared(x: np.ndarray) -> tf.Tensor:
     """A tensor in the memory of an array that is `aligned`."""
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
+
+
+def cores() -> int:
+    """Threads that compute at once."""
+    chosen = tf.config.threading.get_intra_op_parallelism_threads()
+    return chosen or os.cpu_count() or 1

@@ -45,25 +45,25 @@ def pack(kernels: np.ndarray, precision: str) -> Kernels:
         precision: of products, ``"float32"`` or ``"bfloat16"``.
     """
     number, rows, columns = kernels.shape
-    high, low = np.empty((2, *kernels.shape), np.uint16)
-    _split(np.ascontiguousarray(kernels), high, low)
-    pairs = (number, rows // 32, 16, 2, columns // 16, 16)
-    shape = (number, columns // 16, rows // 32, 16, 32)
-    tiles = aligned((2, *shape), np.uint16)
-    for own, x in zip(tiles, (high, low), strict=True):
-        own.reshape(*shape[:3], 16, 16, 2)[:] = x.reshape(pairs).transpose(
-            0, 4, 1, 2, 5, 3
-        )
-    high, low = tiles
+    shape = (2, number, columns // 16, rows // 32, 16, 32)
+    high, low = tiles = aligned(shape, np.uint16)
+    _pack(np.ascontiguousarray(kernels), tiles)
     return Kernels(high, low if precision == "float32" else low[:0])
 
 
 @compiled
-def _split(numbers: np.ndarray, high: np.ndarray, low: np.ndarray) -> None:
-    """Float32 → two bfloat16, as bits; their number is a multiple of 16."""
-    for i in range(0, numbers.size, 16):
-        to = (high.ctypes.data + 2 * i, low.ctypes.data + 2 * i)
-        tile.split_16(numbers.ctypes.data + 4 * i, *to)
+def _pack(kernels: np.ndarray, tiles: np.ndarray) -> None:
+    """Float32 (number, rows, columns) → ``high`` and ``low`` of `Kernels`."""
+    number, rows, columns = kernels.shape
+    steps, low = rows // 32, tiles.strides[0]
+    for kernel in range(number):
+        for row in range(0, rows, 2):
+            for column in range(0, columns, 16):
+                at = (kernel * rows + row) * columns + column
+                source = kernels.ctypes.data + 4 * at
+                at = (kernel * columns + column) // 16 * steps + row // 32
+                to = tiles.ctypes.data + at * _TILE + row % 32 // 2 * _BYTES
+                tile.split_pairs(source, source + 4 * columns, to, to + low)
 
 
 @compiled
@@ -123,7 +123,7 @@ def _multiply(
     """
     high, low = kernels
     depth, strip = x.shape[1], high.shape[2] * _TILE
-    rows, columns = out.shape[1], out.shape[2]
+    rows, columns, width = out.shape[1], out.shape[2], out.strides[1]
     part = -(-parts.ctypes.data // ALIGNMENT) * ALIGNMENT
     rest = part + 2 * _BLOCK * depth
     for start in range(0, rows, _BLOCK):
@@ -148,14 +148,14 @@ def _multiply(
                     if low.size:
                         _add(part + at, depth, missing)
                         _add(rest + at, depth, kernel)
-                    at = (number * rows + start + row) * columns + column
-                    to = out.ctypes.data + out.itemsize * at
+                    at = number * out.strides[0] + (start + row) * width
+                    to = out.ctypes.data + at + column * out.itemsize
                     if out.itemsize == 4:
-                        _store(to, 4 * columns)
+                        _store(to, width)
                     else:
                         _store(sums.ctypes.data, 4 * 32)
                         for i in range(32):
-                            source, to_row = sums[i].ctypes.data, to + 2 * i * columns
+                            source, to_row = sums[i].ctypes.data, to + i * width
                             tile.round_16(source, to_row)
                             tile.round_16(source + 64, to_row + 32)
 
@@ -168,7 +168,7 @@ def multiply(x: np.ndarray, kernels: Kernels, out: np.ndarray) -> None:
         x: float32 (rows or more, columns of x), C-contiguous.
         kernels: of as many rows as ``x`` has columns.
         out: written to, (number, rows, columns of a kernel), rows a multiple of 32,
-            C-contiguous; float32, or uint16 for the bits of bfloat16.
+            the columns beside each other; float32, or uint16 for the bits of bfloat16.
     """
     # What is given to a function lives until it returns: Numba frees an array behind
     # its last use, and does not see that an address of it is in use.

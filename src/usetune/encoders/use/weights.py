@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from usetune.encoders.use.table import StoredRows, in_parts
+
 SHA256 = {
     "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
     "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
@@ -73,20 +75,23 @@ class Weights:
         """Every weight but the embedding table by its name in the file, float32."""
         return {name: self._arrays[name] for name in NAMES.values()}
 
+    def stored(self) -> StoredRows:
+        """The embedding table, a row for each token id."""
+        numbers = np.empty((VOCABULARY_SIZE, DIM), np.uint8)
+        for chunk in range(_CHUNKS):
+            numbers[chunk::_CHUNKS] = self._arrays[f"q{chunk + 1}"]
+        none = np.empty(0, np.int64), np.empty((0, DIM), np.float32)
+        return StoredRows(numbers, self._arrays["scale"], self._arrays["lo"], *none)
+
     def table(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The embedding table in parts, so that no second copy of it ever exists.
+        """The embedding table in parts, so that it never exists as a whole.
 
         Yields:
             Token ids (n,) and their rows, float32 (n, 512).
         """
-        scale, low = self._arrays["scale"], self._arrays["lo"]
-        for chunk in range(_CHUNKS):
-            quantised = self._arrays[f"q{chunk + 1}"]
-            tokens = np.arange(chunk, VOCABULARY_SIZE, _CHUNKS)
-            for start in range(0, len(tokens), 1024):
-                part = slice(start, start + 1024)
-                rows = quantised[part].astype(np.float32) * scale[chunk] + low[chunk]
-                yield tokens[part], rows
+        stored = self.stored()
+        for tokens in in_parts(np.arange(VOCABULARY_SIZE)):
+            yield tokens, stored.read(tokens)
 
 
 def _read(name: str) -> bytes:
