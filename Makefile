@@ -51,8 +51,9 @@ bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 	$(BIN)/python benchmarks/large_batch.py
 	$(BIN)/python benchmarks/corpus.py
 
-$(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt
+$(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt benchmarks/requirements-no-deps.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r benchmarks/requirements-no-deps.txt
 	touch $@
 
 kills: setup ## kill calls at random moments, call again, and compare

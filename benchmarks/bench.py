@@ -20,7 +20,12 @@ PACKAGES = (
     "tf-keras",
     "torch",
     "sentence-transformers",
+    "transformers",
+    "openvino",
+    "model2vec",
 )
+# Of processors, as Linux names them: units that contestants multiply with.
+FEATURES = ("avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 ENCODERS = (
     "encode",
     "encode_bfloat16",
@@ -29,6 +34,8 @@ ENCODERS = (
     "encode_wheel",
     "encode_minilm",
     "encode_minilm_bfloat16",
+    "encode_minilm_int8",
+    "encode_model2vec",
 )
 # What is counted in a second, the contestants (ours first), and whether every round
 # is a process of its own.
@@ -79,6 +86,15 @@ class Contestant:
         return peak
 
 
+def features() -> dict[str, bool] | None:
+    """Which of `FEATURES` the processor has; None where it cannot be read."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return None
+    flags = set(cpuinfo.read_text().split())
+    return {name: name in flags for name in FEATURES}
+
+
 def measure(names: list[str], cold: bool) -> dict[str, dict]:
     results = {name: {"seconds_per_unit": []} for name in names}
     warm = {} if cold else {name: Contestant(name, cold) for name in names}
@@ -101,12 +117,12 @@ def show(task: str, results: dict[str, dict]) -> None:
     }
     ours = next(iter(medians.values()))
     print(f"\n{task} per second")
-    print(f"{'':26}{'median':>9}{'slowest to fastest':>24}{'ratio':>8}{'peak MB':>9}")
+    print(f"{'':35}{'median':>9}{'slowest to fastest':>24}{'ratio':>8}{'peak MB':>9}")
     for name, result in results.items():
         rounds = result["seconds_per_unit"]
         spread = f"{1 / max(rounds):.4g} to {1 / min(rounds):.4g}"
         print(
-            f"  {name:24}{1 / medians[name]:>9.4g}{spread:>24}"
+            f"  {name:33}{1 / medians[name]:>9.4g}{spread:>24}"
             f"{medians[name] / ours:>8.2f}{result['peak_mb']:>9.0f}",
             flush=True,
         )
@@ -116,12 +132,14 @@ def main() -> None:
     OUTPUT.mkdir(exist_ok=True)
     report = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "features": features(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "rounds": ROUNDS,
         "tasks": {},
     }
     print(f"{report['machine']}, Python {report['python']}, {report['versions']}")
+    print(f"Of the processor: {report['features']}")
     print(f"Medians of {ROUNDS} interleaved rounds. Ratio: how many times as fast the")
     print("first line of each table is.")
     for task, (names, cold) in TASKS.items():

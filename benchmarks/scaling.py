@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 from bench import OUTPUT, ROUNDS
-from contestants import sentences
 from matplotlib import pyplot as plt
+from rounds import sentences
 
 from usetune import Encoder, load_encoder
 
