@@ -2,10 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from usetune.encoders.base import Encoder
+from usetune.encoders.use.table import Table, in_parts
 
 # Numbers of a weight that are copied out of TensorFlow at a time.
 _CHUNK = 1_000_000
@@ -29,10 +33,19 @@ def encoder_identity(encoder: Encoder) -> str:
     configuration = json.dumps(encoder.configuration, sort_keys=True)
     sha = hashlib.sha256(configuration.encode())
     for variable in encoder.variables:
-        value = tf.convert_to_tensor(variable.value)
-        head = json.dumps([value.dtype.name, value.shape.as_list()])
+        head = json.dumps([tf.as_dtype(variable.dtype).name, list(variable.shape)])
         sha.update(head.encode())
-        flat = tf.reshape(value, [-1])
-        for start in range(0, flat.shape[0], _CHUNK):
-            sha.update(flat[start : start + _CHUNK].numpy().tobytes())
+        for piece in _pieces(variable):
+            sha.update(piece.numpy().tobytes())
     return sha.hexdigest()
+
+
+def _pieces(variable: Any) -> Iterator[tf.Tensor]:
+    """The numbers of a variable, in order."""
+    if isinstance(variable, Table):
+        # As a whole it would stay in memory.
+        yield from map(variable.read, in_parts(np.arange(variable.shape[0])))
+        return
+    flat = tf.reshape(tf.convert_to_tensor(variable.value), [-1])
+    for start in range(0, flat.shape[0], _CHUNK):
+        yield flat[start : start + _CHUNK]

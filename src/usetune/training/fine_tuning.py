@@ -12,6 +12,7 @@ import pandas as pd
 
 from usetune._utils.checks import check_at_least
 from usetune._utils.digest import digest
+from usetune._utils.memory import memory_given_back
 from usetune.devices import float16_on_gpu, training_strategy
 from usetune.encoders.base import Encoder
 from usetune.losses import EmbeddingLoss
@@ -57,6 +58,7 @@ class FineTuned:
     record: TrainingRecord
 
 
+@memory_given_back()
 def fine_tune(
     encoder: Encoder,
     pairs: Pairs,

@@ -285,4 +285,4 @@ def test_encoders_of_their_own_are_no_retracing(base, monkeypatch, capfd, caplog
             base.compact(SENTENCES[:2]).encode(SENTENCES[:2])
         tf.get_logger().warning("tf.function retracing of something else")
     assert "something else" in caplog.text + capfd.readouterr().err
-    assert "_look_up" not in caplog.text and "_finish" not in caplog.text
+    assert "_cut" not in caplog.text and "_finish" not in caplog.text

@@ -1,5 +1,8 @@
 """Rows as the wheel stores them, and the variable that they become."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from usetune import fine_tune, load_article_pairs, load_encoder
+from usetune.encoders.identity import encoder_identity
 from usetune.encoders.use.table import StoredRows, Table
 
 ROWS, DIM = 300, 8
@@ -78,6 +82,55 @@ def test_threads_that_ask_at_once_get_one_variable(table):
     assert {id(value) for value in values} == {id(table.value)}
 
 
+def test_threads_that_write_at_once_lose_nothing(stored, table):
+    def write(row):
+        if row == 7:
+            assert table.value is not None  # from here on a variable
+        table.update(np.array([row]), np.full((1, DIM), row, np.float32))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(ROWS // 10)))
+    now = expected(stored)
+    now[: ROWS // 10] = np.arange(ROWS // 10)[:, None]
+    np.testing.assert_array_equal(table, now)
+    assert table.stored is None
+
+
+REPLICAS = """
+import numpy as np, tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+parts = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, parts)
+from usetune.encoders.identity import encoder_identity
+from usetune.encoders.use.table import StoredRows, Table
+none = np.empty(0, np.int64), np.empty((0, 4), np.float32)
+one = np.ones(1, np.float32)
+table = Table(3, 4)
+table.fill(StoredRows(np.full((3, 4), 6, np.uint8), one, one, *none))
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+found = tf.function(lambda: strategy.run(lambda: tf.gather(table.value, [2])))()
+print([x.numpy().tolist() for x in strategy.experimental_local_results(found)])
+with strategy.scope():
+    table = Table(3, 4)
+    table.fill(StoredRows(np.full((3, 4), 8, np.uint8), one, one, *none))
+found = strategy.run(lambda: tf.gather(table.value, [2]))
+print([x.numpy().tolist() for x in strategy.experimental_local_results(found)])
+"""
+
+
+def test_every_replica_has_all_rows():
+    found = subprocess.run(
+        [sys.executable, "-c", REPLICAS],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    asked_inside, made_inside = found.stdout.splitlines()
+    assert asked_inside == str([[[7.0] * 4]] * 2)
+    assert made_inside == str([[[9.0] * 4]] * 2)
+
+
 def test_a_graph_may_be_the_first_to_ask(stored, table):
     @tf.function
     def doubled():
@@ -103,6 +156,7 @@ def test_encoding_tuning_and_saving_need_no_whole_table(tmp_path):
     encoder.encode(texts)
     encoder.encode(["word " * 8_000, "the first words " * 5_000])
     tuned = fine_tune(encoder, pairs, epochs=1).encoder
+    identity = encoder_identity(tuned)
     tuned.save(tmp_path / "tuned")
     again = load_encoder(tmp_path / "tuned")
     np.testing.assert_array_equal(again.encode(texts), tuned.encode(texts))
@@ -116,3 +170,4 @@ def test_encoding_tuning_and_saving_need_no_whole_table(tmp_path):
     np.testing.assert_allclose(tuned(tf.constant(texts)), before, atol=1e-6)
     assert tuned.embedding.table.stored is None
     np.testing.assert_array_equal(tuned.encode(texts), before)
+    assert encoder_identity(tuned) == encoder_identity(again) == identity

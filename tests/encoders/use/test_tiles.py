@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from usetune.encoders.use import instructions
 from usetune.encoders.use.instructions import has_tiles
+from usetune.encoders.use.run_products import TensorFlowProducts
 from usetune.encoders.use.tiles import multiply, pack
 
 tiles = pytest.mark.skipif(
@@ -33,6 +34,32 @@ def test_products_of_float32(shape):
     # Each term is exact to some 2**-16.
     bound = np.abs(x).astype(float) @ np.abs(kernels) * 2**-16
     assert (np.abs(out - expected) < bound).all()
+
+
+@tiles
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_products_into_a_part_of_an_array(dtype):
+    x, kernels = factors(64, 64, 3, 64)
+    packed, whole = pack(kernels, "float32"), np.zeros((3, 160, 64), dtype)
+    alone = np.empty((3, 64, 64), dtype)
+    multiply(x, packed, alone)
+    multiply(x, packed, whole[:, 32:96])
+    np.testing.assert_array_equal(whole[:, 32:96], alone)
+    assert not whole[:, :32].any() and not whole[:, 96:].any()
+
+
+# One token, one row more than a step has, one block of tokens, and several.
+@tiles
+@pytest.mark.parametrize("size", [1, 33, 256, 600])
+def test_tables_of_tokens_equal_those_of_tensorflow(size, base):
+    rows = base.embedding.lookup(np.arange(100, 100 + size))
+    found = base._run_products().first(np.asarray(rows))
+    expected = TensorFlowProducts(base._token_tables, base._finish).first(rows)
+    np.testing.assert_allclose(found.moments, expected.moments[:size], rtol=1e-4)
+    for one, other in zip(found.ngrams, expected.ngrams, strict=True):
+        for own, like in zip(one, other, strict=True):
+            own, like = own[..., :size, :], like[..., :size, :]
+            np.testing.assert_allclose(own, like, atol=1e-4 * np.abs(like).max())
 
 
 @tiles

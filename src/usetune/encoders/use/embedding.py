@@ -113,7 +113,7 @@ class TokenEmbedding(keras.layers.Layer):
     def take(self, other: "TokenEmbedding") -> None:
         """Take all rows of another one, whose tokens have one here, too."""
         stored = other.table.stored
-        if stored is not None and self.table.shape == other.table.shape:
+        if stored is not None and self.vocabulary == other.vocabulary:
             self.table.fill(stored)
             return
         for tokens in in_parts(other.tokens()):
@@ -149,10 +149,7 @@ class TokenEmbedding(keras.layers.Layer):
             return tf.gather(self.table.value, distinct)
         unknown = tf.gather(self._row_of_token, tokens.values) < 0
         unseen = tf.gather(texts, tf.unique(tokens.value_rowids()[unknown]).y)
-        known = tf.debugging.Assert(
-            tf.size(unseen) == 0,
-            [_UNKNOWN, unseen],
-        )
+        known = tf.debugging.Assert(tf.size(unseen) == 0, [_UNKNOWN, unseen])
         # Eagerly, the assertion has been made and is None.
         with tf.control_dependencies([known] if known is not None else []):
             return tf.gather(self.table.value, tf.gather(self._row_of_token, distinct))

@@ -96,7 +96,7 @@ _FLOATS, _HALVES, _BITS, _WORDS = (
 )
 
 
-# Of two vectors of 16.
+# Numbers of two vectors of 16, one of each in turn.
 _IN_TURN = ir.Constant(
     ir.VectorType(ir.IntType(32), 32), [i // 2 + i % 2 * 16 for i in range(32)]
 )

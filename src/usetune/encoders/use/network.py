@@ -39,7 +39,7 @@ _NGRAMS = ((2, 0), (3, 1), (5, 2))
 _CONTEXT = 2 * max(max(left, order - 1 - left) for order, left in _NGRAMS)
 # A batch of fewer UTF-8 bytes is sooner computed by TensorFlow alone.
 _FEW_BYTES = 32_768
-# Of the functions that compute texts by their tokens: see `Network._embed`.
+# Arguments of functions that compute texts from their distinct tokens.
 _ROWS = tf.TensorSpec((None, weights.DIM), tf.float32)
 _INDEX = tf.TensorSpec((None,), tf.int32)
 _SPLITS = tf.TensorSpec((None,), tf.int64)
@@ -150,7 +150,7 @@ class Network(PieceEncoder):
         distinct, index, splits = map(np.asarray, self._cut(texts))
         if (self.embedding.rows(distinct) < 0).any():
             return super()._forward(texts)  # which names the texts
-        # So the table is not used as a whole.
+        # `call` would ask for the whole table.
         rows = self.embedding.lookup(distinct)  # (distinct, 512)
         if tf.reduce_sum(tf.strings.length(texts)) < _FEW_BYTES:
             return self._embed_few(rows, index, splits)
@@ -159,7 +159,7 @@ class Network(PieceEncoder):
 
     def _run_products(self) -> RunProducts:
         if not has_tiles():
-            return TensorFlowProducts(self._look_up, self._finish)
+            return TensorFlowProducts(self._token_tables, self._finish)
         return TileProducts(
             self.ngrams, self.projection, self.feed_forward, self.precision
         )
@@ -172,7 +172,7 @@ class Network(PieceEncoder):
         return *tf.unique(tokens.values), tokens.row_splits
 
     @tf.function(input_signature=[_ROWS], autograph=False)
-    def _look_up(self, rows: tf.Tensor) -> TokenTables:
+    def _token_tables(self, rows: tf.Tensor) -> TokenTables:
         return self._tables(rows)
 
     @tf.function(input_signature=[_ROWS, _INDEX, _SPLITS], autograph=False)

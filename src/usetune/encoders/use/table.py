@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import keras
@@ -15,7 +16,7 @@ from usetune.encoders.use.products import aligned, shared
 _PART = 1024
 # A larger share of rows that are others than stored takes more memory than it saves.
 _SHARE = 1 / 8
-# Threads may ask for the value of a table at once.
+# Threads may ask for the value of a table at once, or write to it.
 _LOCK = threading.RLock()
 
 
@@ -61,9 +62,10 @@ class Table(keras.Variable):
     """Float32 numbers (rows, dim), zeros at first.
 
     Once it is filled with stored rows, these are read and replaced one by one until
-    something asks for its value: a training of them all, `get_weights`, an export, a
-    call of the model. From then on it is a variable as any other. So encoders that
-    differ in some rows share the memory of all others.
+    something asks for its value: a call of the model, a training of all rows,
+    `get_weights`, a pickle, a .keras file, an export, `interpolate`. From then on it is
+    a variable as any other. So encoders that differ in some rows share the memory of
+    all others.
 
     Attributes:
         stored: the rows, as long as nothing has asked for the value; None if they are
@@ -78,10 +80,11 @@ class Table(keras.Variable):
 
     def fill(self, stored: StoredRows) -> None:
         """Take the rows that are stored."""
-        if self._value is None:
-            self.stored = stored
-        else:
-            _write(self._value, stored)
+        with _LOCK:
+            if self._value is None:
+                self.stored = stored
+            else:
+                _write(self._value, stored)
 
     def read(self, rows: np.ndarray) -> tf.Tensor:
         """Rows by their numbers (n,), (n, dim)."""
@@ -92,29 +95,36 @@ class Table(keras.Variable):
 
     def update(self, rows: np.ndarray, numbers: Any) -> None:
         """Write numbers (n, dim) into distinct rows (n,)."""
-        stored = self.stored
-        if stored is not None:
-            if len(stored.replaced) + len(rows) <= _SHARE * len(stored.numbers):
-                self.stored = stored.replace(rows, np.asarray(numbers))
-                return
+        with _LOCK:
+            if self.stored is not None:
+                stored = self.stored.replace(rows, np.asarray(numbers, np.float32))
+                if len(stored.replaced) <= _SHARE * len(stored.numbers):
+                    self.stored = stored
+                    return
         self.value.scatter_update(tf.IndexedSlices(numbers, rows))
 
     @property
     def value(self) -> Any:
         """TensorFlow's variable."""
-        self._write_out()
+        if self._value is None:
+            if tf.distribute.has_strategy():
+                # One that the strategy made now would be filled on this replica alone.
+                # A thread has no strategy at first.
+                with ThreadPoolExecutor(1) as thread:
+                    thread.submit(self._write_out).result()
+            else:
+                self._write_out()
         return super().value
 
     def _initialize_with_initializer(self, initializer: Any) -> None:
         self._value = None
 
     def _direct_assign(self, value: Any) -> None:
-        self._write_out()
-        super()._direct_assign(value)
+        with _LOCK:
+            self.stored = None  # not to be written out first
+        self.value.assign(tf.cast(value, self.dtype))
 
     def _write_out(self) -> None:
-        if self._value is not None:
-            return
         with _LOCK, tf.init_scope():
             if self._value is None:
                 # Gradients reach it, even if it is frozen now.

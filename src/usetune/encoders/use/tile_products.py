@@ -28,7 +28,8 @@ class TileProducts:
         precision: of the products.
     """
 
-    run_tokens = 2048
+    # 2,048 are 2 % faster, and take 25 MB more.
+    run_tokens = 1024
     runs_per_core = 1
 
     def __init__(
