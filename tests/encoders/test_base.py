@@ -64,6 +64,22 @@ def test_batches_are_bounded_in_texts_and_in_bytes():
     assert list(strings.batches([], 128)) == []
 
 
+def test_what_is_not_padded_counts_its_own_bytes():
+    texts = [b"x" * size for size in (10, 10, 10, 100, 100, 200)]
+    assert strings.batches(texts, 128, 250) == [(0, 3), (3, 5), (5, 6)]
+    assert strings.batches(texts, 128, 250, padded=False) == [(0, 5), (5, 6)]
+
+
+def test_no_small_rest_is_left():
+    texts = [b"x" * 10] * 9
+    assert strings.batches(texts, 128, 80) == [(0, 9)]
+    assert strings.batches(texts, 8, 80) == [(0, 8), (8, 9)]
+    assert strings.batches([*texts, texts[0]], 128, 80) == [(0, 8), (8, 10)]
+    # A long one is computed alone.
+    long = b"x" * (strings.BATCH_BYTES + 1)
+    assert strings.batches([b"x", long], 128, 2 * len(long)) == [(0, 1), (1, 2)]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "a\udc00b", "x" * 100_000])
 def test_any_text_gives_a_finite_unit_vector(base, text):
     embedding = base.encode([text])[0]

@@ -149,7 +149,7 @@ class ProjectedEncoder(Encoder):
         self.matrix = matrix
         self.dim = matrix.shape[1]
         self.resources = encoder.resources
-        self.batch_bytes = encoder.batch_bytes
+        self.batch_bytes, self.pads = encoder.batch_bytes, encoder.pads
         self.built = True
 
     def call(self, texts: tf.Tensor) -> tf.Tensor:

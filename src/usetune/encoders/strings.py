@@ -1,6 +1,6 @@
 """Strings as a model takes them: on one axis, in batches of bounded size."""
 
-from collections.abc import Iterator
+import itertools
 from typing import Any
 
 import keras
@@ -45,17 +45,36 @@ def one_axis(texts: Any) -> Any:
 
 
 def batches(
-    texts: list[bytes], batch_size: int, size: int = BATCH_BYTES
-) -> Iterator[tuple[int, int]]:
-    """Cut texts, shortest first, into ranges of bounded count and size."""
-    start = 0
+    texts: list[bytes],
+    batch_size: int,
+    size: int = BATCH_BYTES,
+    padded: bool = True,
+) -> list[tuple[int, int]]:
+    """Cut texts, shortest first, into ranges of bounded count and size.
+
+    Args:
+        texts: by length.
+        batch_size: texts in a range at most.
+        size: bytes of a range at most, unless it is of one text; an eighth more for the
+            last one, so that no small rest is left.
+        padded: whether a text counts as many bytes as the longest of its range.
+    """
+    ends = [0, *itertools.accumulate(map(len, texts))]
+
+    def bytes_of(start: int, stop: int) -> int:
+        longest = len(texts[stop - 1])
+        return (stop - start) * longest if padded else ends[stop] - ends[start]
+
+    starts = [0]
     for stop in range(1, len(texts)):
-        count = stop - start
-        # Sorted by length: the next text bounds the size of all before it.
-        longest = len(texts[stop])
-        is_full = count == batch_size or (count + 1) * longest > size
-        if is_full or longest > BATCH_BYTES:
-            yield start, stop
-            start = stop
-    if texts:
-        yield start, len(texts)
+        is_full = (
+            stop - starts[-1] == batch_size or bytes_of(starts[-1], stop + 1) > size
+        )
+        if is_full or len(texts[stop]) > BATCH_BYTES:
+            starts.append(stop)
+    ranges = list(itertools.pairwise([*starts, len(texts)])) if texts else []
+    if len(ranges) > 1 and len(texts[-1]) <= BATCH_BYTES:
+        start, stop = ranges[-2][0], len(texts)
+        if stop - start <= batch_size and bytes_of(start, stop) <= 9 / 8 * size:
+            ranges[-2:] = [(start, stop)]
+    return ranges

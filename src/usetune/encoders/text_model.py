@@ -50,6 +50,8 @@ class TextModel(StringModel):
     resources: list[Any]
     # UTF-8 bytes that a batch of `encode` holds at most, unless one text is longer.
     batch_bytes = BATCH_BYTES
+    # Whether a text of a batch takes as much memory as the longest.
+    pads = True
 
     def encode(
         self,
@@ -69,7 +71,7 @@ class TextModel(StringModel):
                 or an iterator; or one ``str``. Lone surrogates, which are not Unicode
                 text, are read as U+FFFD.
             batch_size: largest number of texts in a batch; batches of long texts are
-                smaller, about 16,000 tokens in most languages, eight times as many of a
+                smaller, about 16,000 tokens in most languages, five times as many of a
                 Universal Sentence Encoder.
             show_progress_bar: on stderr; None for work of more than three seconds.
             **options: other arguments of sentence-transformers' ``encode``, with
@@ -99,7 +101,7 @@ class TextModel(StringModel):
         self._check_texts(encoded)
         # No set: its order, and with it rounding, would differ between processes.
         distinct = sorted(dict.fromkeys(encoded), key=len)
-        ranges = list(batches(distinct, batch_size, self.batch_bytes))
+        ranges = batches(distinct, batch_size, self.batch_bytes, self.pads)
         for start, stop in ranges:
             distinct[start:stop] = sorted(distinct[start:stop])
         row = {text: number for number, text in enumerate(distinct)}

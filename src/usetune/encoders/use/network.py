@@ -48,6 +48,8 @@ _SPLITS = tf.TensorSpec((None,), tf.int64)
 class Network(PieceEncoder):
     """Tokenizer and layers; `UniversalSentenceEncoder` says what the arguments are."""
 
+    pads = False
+
     def __init__(
         self,
         sentencepiece: bytes,
@@ -60,7 +62,7 @@ class Network(PieceEncoder):
         self.precision = precision
         if not _has_gpu():
             # One table serves many texts, which are computed in smaller runs.
-            self.batch_bytes = 8 * BATCH_BYTES
+            self.batch_bytes = 5 * BATCH_BYTES
         policy = product_policy(precision)
         self._set_sentencepiece(sentencepiece)
         with float32_policy():
