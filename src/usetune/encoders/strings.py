@@ -1,6 +1,5 @@
 """Strings as a model takes them: on one axis, in batches of bounded size."""
 
-import itertools
 from typing import Any
 
 import keras
@@ -59,22 +58,24 @@ def batches(
             last one, so that no small rest is left.
         padded: whether a text counts as many bytes as the longest of its range.
     """
-    ends = [0, *itertools.accumulate(map(len, texts))]
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    short = int(np.searchsorted(lengths, BATCH_BYTES, "right"))
 
-    def bytes_of(start: int, stop: int) -> int:
-        longest = len(texts[stop - 1])
-        return (stop - start) * longest if padded else ends[stop] - ends[start]
+    def bytes_until(start: int, stops: np.ndarray) -> np.ndarray:
+        """Of ranges from start to each of some stops."""
+        if padded:
+            return (stops - start) * lengths[stops - 1]
+        return ends[stops] - ends[start]
 
-    starts = [0]
-    for stop in range(1, len(texts)):
-        is_full = (
-            stop - starts[-1] == batch_size or bytes_of(starts[-1], stop + 1) > size
-        )
-        if is_full or len(texts[stop]) > BATCH_BYTES:
-            starts.append(stop)
-    ranges = list(itertools.pairwise([*starts, len(texts)])) if texts else []
-    if len(ranges) > 1 and len(texts[-1]) <= BATCH_BYTES:
-        start, stop = ranges[-2][0], len(texts)
-        if stop - start <= batch_size and bytes_of(start, stop) <= 9 / 8 * size:
-            ranges[-2:] = [(start, stop)]
-    return ranges
+    ranges, start = [], 0
+    while start < short:
+        stops = np.arange(start + 1, min(start + batch_size, short) + 1)
+        sizes = bytes_until(start, stops)
+        count = max(1, int(np.searchsorted(sizes, size, "right")))
+        # What is left, if the range takes it all.
+        if len(stops) == short - start and sizes[-1] <= size * 9 / 8:
+            count = len(stops)
+        ranges.append((start, start + count))
+        start += count
+    return ranges + [(long, long + 1) for long in range(short, len(texts))]
