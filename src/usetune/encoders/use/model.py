@@ -15,6 +15,7 @@ import keras
 from usetune.encoders.folder import new_folder
 from usetune.encoders.use import delta, weights
 from usetune.encoders.use.network import Network
+from usetune.encoders.use.table import in_parts
 
 
 @keras.saving.register_keras_serializable("usetune")
@@ -73,7 +74,9 @@ class UniversalSentenceEncoder(Network):
         with new_folder(filepath, "use", self.dim, overwrite, **options) as folder:
             folder.mkdir()
             # Found by comparing, so however the encoder was trained.
-            tokens, rows = self.embedding.difference(weights.Weights().table())
+            stored = weights.Weights().stored()
+            parts = ((own, stored.read(own)) for own in in_parts(known))
+            tokens, rows = self.embedding.difference(parts)
             dense = {name: v.numpy() for name, v in self.dense_variables().items()}
             vocabulary = None if self.embedding.vocabulary is None else known
             changed = delta.Delta(tokens, rows, dense, vocabulary, self.precision)

@@ -30,7 +30,8 @@ def sentencepiece_tokenizer(
         A tokenizer: string tensor (batch,) → ragged int32 tensor (batch, tokens).
     """
     _MODELS[hashlib.sha256(model).hexdigest()] = model
-    # It reads a model for itself, which is not used: that takes time and memory.
+    # The model that it reads for itself gives way to `_SharedModel` below: the whole
+    # one would take 30 MB and 0.2 seconds for nothing.
     tokenizer = tf_text.SentencepieceTokenizer(
         _SMALLEST, add_bos=has_ends, add_eos=has_ends
     )

@@ -3,12 +3,11 @@
 import hashlib
 import importlib.util
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from usetune.encoders.use.table import StoredRows, in_parts
+from usetune.encoders.use.table import StoredRows
 
 SHA256 = {
     "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
@@ -82,16 +81,6 @@ class Weights:
             numbers[chunk::_CHUNKS] = self._arrays[f"q{chunk + 1}"]
         none = np.empty(0, np.int64), np.empty((0, DIM), np.float32)
         return StoredRows(numbers, self._arrays["scale"], self._arrays["lo"], *none)
-
-    def table(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The embedding table in parts, so that it never exists as a whole.
-
-        Yields:
-            Token ids (n,) and their rows, float32 (n, 512).
-        """
-        stored = self.stored()
-        for tokens in in_parts(np.arange(VOCABULARY_SIZE)):
-            yield tokens, stored.read(tokens)
 
 
 def _read(name: str) -> bytes:
