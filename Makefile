@@ -50,6 +50,7 @@ bench: $(VENV)/bench ## measure speed and memory beside other ways to do it
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/large_batch.py
 	$(BIN)/python benchmarks/corpus.py
+	$(BIN)/python benchmarks/corpus_encoders.py
 
 $(VENV)/bench: $(VENV)/installed benchmarks/requirements.txt benchmarks/requirements-no-deps.txt
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt

@@ -90,12 +90,14 @@ def encode(threads: int, texts: list[str]) -> None:
     print(time.perf_counter() - start, flush=True)
 
 
-def work(source: str, output: str, workers: int, cpus: int) -> None:
-    """Print the counts of `embed_corpus`."""
+def work(
+    source: str, output: str, workers: int, cpus: int, encoder: str | None
+) -> None:
+    """Print the counts of `embed_corpus`, with an encoder in a folder."""
     from usetune import embed_corpus, load_encoder
 
     counts = embed_corpus(
-        load_encoder(),
+        load_encoder() if encoder is None else load_encoder(encoder),
         source,
         output,
         "title",
@@ -286,7 +288,7 @@ if __name__ == "__main__":
         case ["encode", threads, source]:
             texts = pq.read_table(source)["title"][:SAMPLE].to_pylist()
             encode(int(threads), texts)
-        case ["work", source, output, workers, cpus]:
-            work(source, output, int(workers), int(cpus))
+        case ["work", source, output, workers, cpus, *encoder]:
+            work(source, output, int(workers), int(cpus), *encoder or [None])
         case arguments:
             main(int(*arguments) if arguments else ROWS)

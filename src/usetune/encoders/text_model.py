@@ -24,7 +24,7 @@ from usetune.similarity import cosine_similarity, unit_length
 # Each encoder traces graphs of its own, once. TensorFlow counts those of all encoders
 # together, and warns after five.
 _OWN = re.compile(
-    r"<function (TextModel\._forward|Network\._(cut|token_tables|embed_few|finish)) "
+    r"<function (TextModel\._forward|Network\._(cut|token_tables|embed|finish)) "
     r".* tf\.function retracing"
 )
 

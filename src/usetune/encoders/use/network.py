@@ -107,18 +107,20 @@ class Network(PieceEncoder):
         tokens = self.tokenizer.tokenize(texts)
         distinct, index = tf.unique(tokens.values)  # (distinct,), (tokens,)
         rows = self.embedding(distinct, tokens, texts)
-        return self._embed(rows, index, tokens.row_lengths())
+        return self._embed(rows, index, tokens.row_splits)
 
-    def _embed(
-        self, rows: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor
-    ) -> tf.Tensor:
+    # Traced once for `encode`, for training and for its validation.
+    @tf.function(input_signature=[_ROWS, _INDEX, _SPLITS], autograph=False)
+    def _embed(self, rows: tf.Tensor, index: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
         """Embeddings of texts.
 
         Args:
             rows: of the embedding table, of the distinct tokens, (distinct, 512).
             index: which of them each token has, (tokens,).
-            lengths: tokens of each text, (batch,).
+            splits: where each text starts among the tokens, and the last ends,
+                (batch + 1,).
         """
+        lengths = splits[1:] - splits[:-1]  # (batch,)
         text_ids = tf.repeat(tf.range(tf.size(lengths)), lengths)  # (tokens,)
         tables = self._tables(rows)
         channels = self._channels(tables, index, text_ids)
@@ -155,7 +157,7 @@ class Network(PieceEncoder):
         # `call` would ask for the whole table.
         rows = self.embedding.lookup(distinct)  # (distinct, 512)
         if tf.reduce_sum(tf.strings.length(texts)) < _FEW_BYTES:
-            return self._embed_few(rows, index, splits)
+            return self._embed(rows, index, splits)
         layers = self.ngrams, self.normalization, self._run_products()
         return embed_runs(np.asarray(rows), index, splits, *layers)
 
@@ -176,12 +178,6 @@ class Network(PieceEncoder):
     @tf.function(input_signature=[_ROWS], autograph=False)
     def _token_tables(self, rows: tf.Tensor) -> TokenTables:
         return self._tables(rows)
-
-    @tf.function(input_signature=[_ROWS, _INDEX, _SPLITS], autograph=False)
-    def _embed_few(
-        self, rows: tf.Tensor, index: tf.Tensor, splits: tf.Tensor
-    ) -> tf.Tensor:
-        return self._embed(rows, index, splits[1:] - splits[:-1])
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _finish(self, total: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
