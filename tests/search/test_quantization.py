@@ -179,7 +179,7 @@ ROWS = random_units(4, 3)
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (ROWS[:0], r"at least one row.*\(0, 3\)"),
+        (ROWS[:0], r"must have a row.*\(0, 3\)"),
         (ROWS[0], r"array \(n, dim\).*\(3,\)"),
         (ROWS * np.array([[1], [np.nan], [1], [1]]), "finite.*length nan in row 1"),
         (ROWS * np.array([[1], [1], [np.inf], [2]]), "row 2, and 1 more"),

@@ -135,18 +135,13 @@ class ProjectedEncoder(Encoder):
     def __init__(self, encoder: Encoder, matrix: np.ndarray, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         matrix = np.asarray(matrix, np.float32)
-        if (
-            matrix.ndim != 2
-            or matrix.shape[0] != encoder.dim
-            or not 1 <= matrix.shape[1] <= encoder.dim
-            or not np.isfinite(matrix).all()
-        ):
+        fits = matrix.ndim == 2 and len(matrix) == encoder.dim >= matrix.shape[1] > 0
+        if not fits or not np.isfinite(matrix).all():
             raise ValueError(
                 f"matrix must be finite, of shape ({encoder.dim}, 1 to {encoder.dim}). "
                 f"Received: shape {matrix.shape}"
             )
-        self.encoder = encoder
-        self.matrix = matrix
+        self.encoder, self.matrix = encoder, matrix
         self.dim = matrix.shape[1]
         self.resources = encoder.resources
         self.batch_bytes, self.pads = encoder.batch_bytes, encoder.pads
@@ -247,10 +242,8 @@ class ProjectedEncoder(Encoder):
             FileExistsError: as `Encoder.save` does.
             ValueError: if ``filepath`` ends in .npz, .keras or .h5.
         """
-        inside = type(self.encoder).__name__
-        with new_folder(
-            filepath, "projected", self.dim, overwrite, inside=inside
-        ) as folder:
+        own = {"inside": type(self.encoder).__name__}
+        with new_folder(filepath, "projected", self.dim, overwrite, **own) as folder:
             self.encoder.save(folder / "encoder")
             write_arrays(folder / MATRIX, {"matrix": self.matrix})
             add_projection(folder, self.matrix)

@@ -77,9 +77,8 @@ class Quantizer:
         """
         embeddings = _checked(embeddings)
         if not len(embeddings):
-            shape = embeddings.shape
             raise ValueError(
-                f"embeddings must have at least one row. Received: {shape}"
+                f"embeddings must have a row. Received: {embeddings.shape}"
             )
         if (embeddings == embeddings[0]).all():
             warn(
